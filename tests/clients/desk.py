@@ -1,0 +1,107 @@
+"""One test's desk: a home, a helper of its own, and the clients."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+
+from tests.clients import namespace, places
+from tests.clients.lab import Lab, Ran
+from tests.clients.recorder import Call, Calls, Recorder, count
+
+CREDENTIAL_HELPERS = {"credHelpers": {places.REGISTRY: "acr", places.SECOND: "acr"}}
+CREDENTIALS_STORE = {"credsStore": "acr"}
+
+Measured = Callable[[str, object], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Done(Ran):
+    """One client operation, and what it asked of the helper."""
+
+    helper: list[Call]
+
+    @property
+    def calls(self) -> Calls:
+        return count(self.helper)
+
+
+class Desk:
+    """A person's place in the lab. Nothing on it is inherited from the machine."""
+
+    def __init__(self, lab: Lab, folder: str, helper: str, username: str, note: Measured) -> None:
+        self.lab = lab
+        self.folder = folder
+        self.username = username
+        self._helper = helper
+        self._note = note
+        self._recorder = Recorder(folder, helper)
+        self.home = os.path.join(folder, "home")
+        self.docker_config = os.path.join(self.home, ".docker", "config.json")
+        os.makedirs(os.path.dirname(self.docker_config))
+        storage = os.path.join(places.RUN, "storage", os.path.basename(folder))
+        self.env = {
+            "PATH": f"{self._recorder.bin}:{namespace.PATH}",
+            "HOME": self.home,
+            "DOCKER_HOST": places.DOCKER,
+            "REGISTRY_AUTH_FILE": self.docker_config,
+            "CONTAINERS_STORAGE_CONF": self.file(
+                "storage.conf",
+                '[storage]\ndriver = "vfs"\n'
+                f'graphroot = "{storage}/graph"\nrunroot = "{storage}/run"\n',
+            ),
+            "CONTAINERS_CONF": self.file(
+                "containers.conf",
+                '[engine]\nevents_logger = "none"\ncgroup_manager = "cgroupfs"\n',
+            ),
+            "BUILDAH_ISOLATION": "chroot",
+            "ACR_CRED_CACHE_DIR": os.path.join(folder, "cache"),
+            **lab.identity(),
+        }
+        if username == "token":
+            self.env["ACR_CRED_USERNAME"] = "token"
+        self.configure(CREDENTIAL_HELPERS)
+
+    def configure(self, docker_config: dict[str, object]) -> None:
+        """Write Docker's config file."""
+        with open(self.docker_config, "w") as file:
+            json.dump(docker_config, file)
+
+    def file(self, name: str, text: str) -> str:
+        """Write a file; answer its path."""
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def get(self, host: str = places.REGISTRY) -> dict[str, str]:
+        """Ask the helper itself, as `docker-credential-acr get` by hand."""
+        ran = self.lab.run([self._helper, "get"], self.env, self.folder, host)
+        assert ran.exit == 0, ran
+        answer: dict[str, str] = json.loads(ran.stdout)
+        return answer
+
+    def run(self, *argv: str, stdin: str = "") -> Done:
+        """Run a client; its calls of the helper succeed in silence or fail with one line."""
+        ran = self.lab.run(list(argv), self.env, self.folder, stdin)
+        helper = self._recorder.take()
+        assert [call for call in helper if call.exit == 0 and call.stderr] == []
+        return Done(helper=helper, **vars(ran))
+
+    def measure(self, operation: str, *argv: str, stdin: str = "") -> Done:
+        """Run a client that has to succeed, and put it into the table."""
+        done = self.run(*argv, stdin=stdin)
+        assert done.exit == 0, done
+        self._note(
+            "operation",
+            {
+                "operation": operation,
+                "user name": self.username,
+                **vars(done.calls),
+                "sign-ins": done.count("sign-in"),
+                "exchanges": done.count("exchange"),
+                "seconds": round(done.seconds, 2),
+            },
+        )
+        return done
