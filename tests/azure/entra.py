@@ -1,0 +1,343 @@
+"""Entra ID: discovery, and the token endpoint for applications (`acr.md` 1.9, 2.1, 3.1)."""
+
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.azure import tokens
+from tests.azure.directory import Directory, FederatedCredential, ServicePrincipal
+from tests.azure.wire import Call, Reply, json_reply
+
+AUTHORITIES = frozenset(
+    (
+        "login.microsoftonline.com",
+        "login.microsoft.com",
+        "login.windows.net",
+        "sts.windows.net",
+        "login.chinacloudapi.cn",
+        "login.partner.microsoftonline.cn",
+        "login.microsoftonline.us",
+        "login.usgovcloudapi.net",
+        "login.sovcloud-identity.fr",
+        "login.sovcloud-identity.de",
+        "login.sovcloud-identity.sg",
+    )
+)
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+CLOCK_SKEW = 300
+
+ERRORS: Mapping[int, tuple[int, str, str]] = {
+    50001: (
+        400,
+        "invalid_resource",
+        "The application named {resource} was not found in the tenant named {tenant}. This can happen if"
+        " the application has not been installed by the administrator of the tenant or consented to by any"
+        " user in the tenant. You might have sent your authentication request to the wrong tenant.",
+    ),
+    50013: (401, "invalid_client", "Assertion failed signature validation. [Reason - {reason}]"),
+    50027: (400, "invalid_request", "JWT token is invalid or malformed."),
+    50049: (400, "invalid_instance", "Unknown or invalid instance."),
+    70003: (
+        400,
+        "unsupported_grant_type",
+        "The app requested an unsupported grant type '{grant}'.",
+    ),
+    70021: (
+        400,
+        "invalid_request",
+        "No matching federated identity record found for presented assertion. Assertion Issuer: '{issuer}'."
+        " Assertion Subject: '{subject}'. Assertion Audience: '{audience}'."
+        " https://docs.microsoft.com/azure/active-directory/develop/workload-identity-federation",
+    ),
+    90002: (
+        400,
+        "invalid_request",
+        "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into"
+        " the correct cloud. Check with your subscription administrator, this may happen if there are no"
+        " active subscriptions for the tenant.",
+    ),
+    500011: (
+        400,
+        "invalid_resource",
+        "The resource principal named {resource} was not found in the tenant named {tenant}. This can happen"
+        " if the application has not been installed by the administrator of the tenant or consented to by any"
+        " user in the tenant. You might have sent your authentication request to the wrong tenant.",
+    ),
+    700016: (
+        400,
+        "unauthorized_client",
+        "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if"
+        " the application has not been installed by the administrator of the tenant or consented to by any"
+        " user in the tenant. You may have sent your authentication request to the wrong tenant.",
+    ),
+    700024: (
+        401,
+        "invalid_client",
+        "Client assertion is not within its valid time range. Current time: {now}, assertion valid from"
+        " {start}, expiry time of assertion {end}.",
+    ),
+    700027: (
+        401,
+        "invalid_client",
+        "The certificate with identifier used to sign the client assertion is not registered on application."
+        " [Reason - The key was not found., Thumbprint of key used by client: '{thumbprint}']",
+    ),
+    700211: (
+        401,
+        "invalid_client",
+        "No matching federated identity record found for presented assertion issuer '{issuer}'.",
+    ),
+    700212: (
+        401,
+        "invalid_client",
+        "No matching federated identity record found for presented assertion audience '{audience}'.",
+    ),
+    700213: (
+        401,
+        "invalid_client",
+        "No matching federated identity record found for presented assertion subject '{subject}'. Check your"
+        " federated identity credential Subject, Audience and Issuer against the presented assertion."
+        " https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
+    ),
+    900144: (
+        400,
+        "invalid_request",
+        "The request body must contain the following parameter: '{name}'.",
+    ),
+    1002012: (
+        400,
+        "invalid_scope",
+        "The provided value for scope {scope} is not valid. Client credential flows must have a scope value"
+        " with /.default suffixed to the resource identifier (application ID URI).",
+    ),
+    7000215: (
+        401,
+        "invalid_client",
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret"
+        " value, not the client secret ID, for a secret added to app '{client}'.",
+    ),
+    7000222: (
+        401,
+        "invalid_client",
+        "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new"
+        " keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for"
+        " added security: https://aka.ms/certCreds.",
+    ),
+    7000218: (
+        401,
+        "invalid_client",
+        "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+    ),
+}
+
+
+class Refused(Exception):
+    """An AADSTS error."""
+
+    def __init__(self, code: int, **details: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.details = details
+
+    def reply(self, correlation: str) -> Reply:
+        status, error, text = ERRORS[self.code]
+        trace, now = str(uuid.uuid4()), clock(time.time())
+        description = (
+            f"AADSTS{self.code}: {text.format_map(self.details)}"
+            f" Trace ID: {trace} Correlation ID: {correlation} Timestamp: {now}"
+        )
+        content = {
+            "error": error,
+            "error_description": description,
+            "error_codes": [self.code],
+            "timestamp": now,
+            "trace_id": trace,
+            "correlation_id": correlation,
+            "error_uri": f"https://login.microsoftonline.com/error?code={self.code}",
+        }
+        return json_reply(status, content, {"x-ms-request-id": trace})
+
+
+def clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds))
+
+
+class Entra:
+    """The authorities, all of them with the same tenant."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self.hosts = set(AUTHORITIES)
+        self.unknown_audience_code = 500011  # some identity providers say 50001 (acr.md 1.8)
+        self._routes = (
+            ("GET", r"/common/discovery/instance", self._instance),
+            ("GET", r"/([^/]+)/v2\.0/\.well-known/openid-configuration", self._configuration),
+            ("POST", r"/([^/]+)/oauth2/v2\.0/token", self._token),
+        )
+
+    def answer(self, call: Call) -> Reply:
+        correlation = call.headers.get("client-request-id") or str(uuid.uuid4())
+        for method, path, room in self._routes:
+            found = re.fullmatch(path, call.path)
+            if found and call.method == method:
+                try:
+                    return room(call, *found.groups())
+                except Refused as refused:
+                    return refused.reply(correlation)
+        return json_reply(404, {"error": "not_found"})
+
+    def _instance(self, call: Call) -> Reply:
+        """Vouches for the well-known authorities only."""
+        asked = urlsplit(call.query.get("authorization_endpoint", ""))
+        if asked.hostname not in AUTHORITIES:
+            raise Refused(50049)
+        tenant = asked.path.split("/")[1]
+        content = {
+            "tenant_discovery_endpoint": f"https://{asked.hostname}/{tenant}/v2.0/.well-known/openid-configuration",
+            "api-version": call.query.get("api-version", "1.1"),
+            "metadata": [
+                {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
+                for host in sorted(AUTHORITIES)
+            ],
+        }
+        return json_reply(200, content)
+
+    def _configuration(self, call: Call, tenant: str) -> Reply:
+        if tenant not in {"common", "organizations"}:
+            self._check_tenant(tenant)
+        base = f"https://{call.host}/{tenant}"
+        content = {
+            "issuer": f"{base}/v2.0",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+            "jwks_uri": f"{base}/discovery/v2.0/keys",
+            "token_endpoint_auth_methods_supported": [
+                "client_secret_post",
+                "private_key_jwt",
+                "client_secret_basic",
+            ],
+            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "tenant_region_scope": "EU",
+            "cloud_instance_name": "microsoftonline.com",
+        }
+        return json_reply(200, content)
+
+    def _token(self, call: Call, tenant: str) -> Reply:
+        self._check_tenant(tenant)
+        form = call.form
+        for secret in ("client_secret", "client_assertion"):
+            if form.get(secret):
+                self._directory.keep(form[secret])
+        for name in ("grant_type", "client_id", "scope"):
+            if not form.get(name):
+                raise Refused(900144, name=name)
+        if form["grant_type"] != "client_credentials":
+            raise Refused(70003, grant=form["grant_type"])
+        application = self._directory.service_principal(form["client_id"])
+        if application is None:
+            raise Refused(700016, client=form["client_id"], tenant=tenant)
+        self._authenticate(application, form, f"https://{call.host}{call.path}")
+        audience = self._audience(form["scope"], tenant)
+        life = self._directory.token_life - 1
+        content = {
+            "token_type": "Bearer",
+            "expires_in": life,
+            "ext_expires_in": life,
+            "access_token": self._directory.access_token(application, audience),
+        }
+        return json_reply(200, content)
+
+    def _check_tenant(self, tenant: str) -> None:
+        if tenant.lower() != self._directory.tenant:
+            raise Refused(90002, tenant=tenant)
+
+    def _audience(self, scope: str, tenant: str) -> str:
+        audience, slash, default = scope.rpartition("/")
+        if not slash or default != ".default":
+            raise Refused(1002012, scope=scope)
+        if not self._directory.knows(audience):
+            raise Refused(self.unknown_audience_code, resource=audience, tenant=tenant)
+        return audience
+
+    def _authenticate(
+        self, application: ServicePrincipal, form: Mapping[str, str], endpoint: str
+    ) -> None:
+        if form.get("client_assertion") and form.get("client_assertion_type") == JWT_BEARER:
+            self._check_assertion(application, form["client_assertion"], endpoint)
+        elif form.get("client_secret"):
+            check_secret(application, form["client_secret"])
+        else:
+            raise Refused(7000218)
+
+    def _check_assertion(
+        self, application: ServicePrincipal, assertion: str, endpoint: str
+    ) -> None:
+        try:
+            header, claims = tokens.peek(assertion)
+        except tokens.BadToken as error:
+            raise Refused(50027) from error
+        check_time(claims)
+        thumbprint = header.get("x5t#S256") or header.get("x5t")
+        if thumbprint:
+            check_certificate(application, assertion, str(thumbprint), endpoint)
+            return
+        check_federated(application, claims)
+        try:
+            self._directory.signer.read(assertion)
+        except tokens.BadToken as error:
+            raise Refused(50013, reason="The key was not found.") from error
+
+
+def check_secret(application: ServicePrincipal, secret: str) -> None:
+    if secret not in application.secrets:
+        raise Refused(7000215, client=application.client_id)
+    if application.secrets[secret] <= time.time():
+        raise Refused(7000222, client=application.client_id)
+
+
+def check_time(claims: tokens.Claims) -> None:
+    now, start, end = time.time(), claims.get("nbf", claims.get("iat", 0)), claims.get("exp", 0)
+    if not start - CLOCK_SKEW <= now < end + CLOCK_SKEW:
+        raise Refused(700024, now=clock(now), start=clock(start), end=clock(end))
+
+
+def check_certificate(
+    application: ServicePrincipal, assertion: str, thumbprint: str, endpoint: str
+) -> None:
+    certificate = application.certificate(thumbprint)
+    if certificate is None:
+        raise Refused(700027, thumbprint=thumbprint)
+    key = certificate.public_key()
+    assert isinstance(key, rsa.RSAPublicKey)
+    try:
+        claims = tokens.verify(assertion, key)
+    except tokens.BadToken as error:
+        raise Refused(50013, reason="The provided signature value did not match") from error
+    if (claims.get("iss"), claims.get("sub")) != (application.client_id,) * 2:
+        raise Refused(50027)
+    if claims.get("aud") != endpoint:
+        raise Refused(700212, audience=claims.get("aud"))
+
+
+def check_federated(application: ServicePrincipal, claims: tokens.Claims) -> None:
+    """Each claim that no credential of the application agrees with has its own number."""
+    presented = FederatedCredential(
+        str(claims.get("iss")), str(claims.get("sub")), str(claims.get("aud"))
+    )
+    if presented in application.federated:
+        return
+    for name, code in (("issuer", 700211), ("subject", 700213), ("audience", 700212)):
+        known = {getattr(credential, name) for credential in application.federated}
+        if known and getattr(presented, name) not in known:
+            raise Refused(code, **{name: getattr(presented, name)})
+    raise Refused(
+        70021, issuer=presented.issuer, subject=presented.subject, audience=presented.audience
+    )

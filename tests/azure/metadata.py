@@ -1,0 +1,122 @@
+"""Managed identity endpoints: VM (IMDS), App Service, Azure ML, Cloud Shell (`acr.md` 3.1, 3.3)."""
+
+import time
+import uuid
+from collections.abc import Mapping
+
+from tests.azure.directory import Directory, ManagedIdentity
+from tests.azure.entra import ERRORS, clock
+from tests.azure.wire import Call, Reply, json_reply
+
+TOKEN_LIFE = 86_399
+SELECTORS = {  # what the SDKs call an identity -> our field
+    "client_id": "client_id",
+    "clientid": "client_id",  # Azure ML
+    "object_id": "object_id",
+    "principal_id": "object_id",
+    "msi_res_id": "resource_id",  # VM
+    "mi_res_id": "resource_id",  # App Service
+}
+
+
+class Metadata:
+    """One address for all of them: path and headers say which one is meant."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self.header = directory.keep(f"CANARY-identity-header-{uuid.uuid4().hex}")
+
+    def environ(self, base: str) -> Mapping[str, Mapping[str, str]]:
+        """Environment name -> the variables that make azure-identity believe in it."""
+        url = f"{base}/msi/token"
+        return {
+            "vm": {"AZURE_POD_IDENTITY_AUTHORITY_HOST": base},
+            "app-service": {"IDENTITY_ENDPOINT": url, "IDENTITY_HEADER": self.header},
+            "machine-learning": {"MSI_ENDPOINT": url, "MSI_SECRET": self.header},
+            "cloud-shell": {"MSI_ENDPOINT": url},
+        }
+
+    def answer(self, call: Call) -> Reply:
+        if call.path == "/metadata/identity/oauth2/token":
+            return self._imds(call)
+        if call.path == "/msi/token":
+            return self._by_header(call)
+        return json_reply(404, {"error": "not_found"})
+
+    def _by_header(self, call: Call) -> Reply:
+        if "x-identity-header" in call.headers:
+            return self._app_service(call, call.headers["x-identity-header"])
+        if "secret" in call.headers:
+            return self._app_service(call, call.headers["secret"])
+        return self._imds(call)  # Cloud Shell: a form, but the rest is the same
+
+    def _imds(self, call: Call) -> Reply:
+        asked = {**call.query, **call.form}
+        if call.headers.get("metadata", "").lower() != "true":
+            return invalid("invalid_request", "Required metadata header not specified")
+        if not asked.get("resource"):
+            return invalid("invalid_request", "Required audience parameter not specified")
+        identity = self._identity(asked)
+        if identity is None:
+            return invalid("invalid_request", "Identity not found")
+        if not self._directory.knows(asked["resource"]):
+            return invalid("invalid_resource", self._unknown(asked["resource"]))
+        return json_reply(200, self._token(identity, asked["resource"]))
+
+    def _app_service(self, call: Call, header: str) -> Reply:
+        """App Service, and Azure ML, which descends from it."""
+        if header != self.header:
+            return problem(401, "The identity header does not match")
+        identity = self._identity(call.query)
+        if identity is None:
+            return problem(
+                400,
+                "No User Assigned or Delegated Managed Identity found for specified"
+                " ClientId/ResourceId/PrincipalId.",
+            )
+        resource = call.query.get("resource", "")
+        if not self._directory.knows(resource):  # vague in reality too, says msal's source
+            return problem(500, "An unexpected error occurred while fetching the AAD Token.")
+        return json_reply(200, self._token(identity, resource))
+
+    def _identity(self, asked: Mapping[str, str]) -> ManagedIdentity | None:
+        known = self._directory.managed_identities()
+        wanted = {SELECTORS[name]: asked[name] for name in SELECTORS if asked.get(name)}
+        if not wanted:
+            return next((identity for identity in known if identity.system_assigned), None)
+        for identity in known:
+            if all(same(getattr(identity, name), value) for name, value in wanted.items()):
+                return identity
+        return None
+
+    def _token(self, identity: ManagedIdentity, resource: str) -> Mapping[str, str]:
+        """Numbers are strings here."""
+        now = int(time.time())
+        return {
+            "access_token": self._directory.access_token(identity, resource, TOKEN_LIFE),
+            "client_id": identity.client_id,
+            "expires_in": str(TOKEN_LIFE),
+            "expires_on": str(now + TOKEN_LIFE),
+            "ext_expires_in": str(TOKEN_LIFE),
+            "not_before": str(now),
+            "resource": resource,
+            "token_type": "Bearer",
+        }
+
+    def _unknown(self, resource: str) -> str:
+        text = ERRORS[500011][2].format(resource=resource, tenant=self._directory.tenant)
+        ids = f"Trace ID: {uuid.uuid4()} Correlation ID: {uuid.uuid4()}"
+        return f"AADSTS500011: {text} {ids} Timestamp: {clock(time.time())}"
+
+
+def same(known: str, asked: str) -> bool:
+    return known.lower() == asked.lower()  # resource ids are not case-sensitive
+
+
+def invalid(error: str, description: str) -> Reply:
+    return json_reply(400, {"error": error, "error_description": description})
+
+
+def problem(status: int, message: str) -> Reply:
+    content = {"statusCode": status, "message": message, "correlationId": str(uuid.uuid4())}
+    return json_reply(status, content)
