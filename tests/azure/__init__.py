@@ -1,14 +1,15 @@
-"""A fake Azure on loopback: Entra ID, container registries, managed identity, and the proxy that leads there.
+"""A fake Azure on loopback: Entra ID, registries, managed identity, and a proxy that leads there.
 
-    with FakeAzure(folder) as azure:
-        subprocess.run([...], env=os.environ | azure.environ())
-        assert azure.count("exchange") == 1
+with FakeAzure(folder) as azure:
+    subprocess.run([...], env=os.environ | azure.environ())
+    assert azure.count("exchange") == 1
 """
 
 import os
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from socket import socket
 from types import TracebackType
 from typing import Self
 
@@ -48,7 +49,16 @@ from tests.azure.faults import (
 from tests.azure.log import Log, Request
 from tests.azure.metadata import Metadata
 from tests.azure.registry import NULL_GUID, Registries, Registry
-from tests.azure.server import TLS, Certificates, Desk, Listener, ProxyHandler, Site, SiteHandler
+from tests.azure.server import (
+    TLS,
+    Certificates,
+    Connections,
+    Desk,
+    Listener,
+    ProxyHandler,
+    Site,
+    SiteHandler,
+)
 from tests.azure.tokens import Signer
 from tests.azure.wire import Call, Reply, json_reply
 
@@ -87,7 +97,7 @@ FOREVER = float("inf")
 class FakeAzure:
     """All of it, from construction to `close`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - addresses
         self,
         folder: str | os.PathLike[str],
         *,
@@ -114,6 +124,7 @@ class FakeAzure:
         self.sign_in_delay = 0.0
         self.exchange_delay = 0.0
 
+        self._connections = Connections()
         self._listeners: list[Listener] = []
         self._desk = Desk(self.log, self._faults, self._delay)
         self._listen(Certificates(ca), address, port)
@@ -122,18 +133,19 @@ class FakeAzure:
 
     def _listen(self, certificates: Certificates, address: str, port: int) -> None:
         site_handler = type("_Sites", (SiteHandler,), {"desk": self._desk, "route": self._route})
-        self._tls = TLS(certificates, site_handler, address)
+        self._tls = TLS(certificates, self._connections, site_handler, address)
         proxy_handler = type(
             "_Proxy",
             (ProxyHandler,),
             {"desk": self._desk, "tls": self._tls, "missing": staticmethod(self._missing)},
         )
-        self._front = self._add_listener(Listener(address, port, self._tls.serve))
-        self._proxy = self._add_listener(
-            Listener("127.0.0.1", 0, lambda socket: proxy_handler(socket, ("", 0), None))
+        self._front = self._open(address, port, self._tls.serve)
+        self._proxy = self._open(
+            "127.0.0.1", 0, lambda client: proxy_handler(client, ("", 0), None)
         )
 
-    def _add_listener(self, listener: Listener) -> Listener:
+    def _open(self, address: str, port: int, serve: Callable[[socket], object]) -> Listener:
+        listener = Listener(address, port, self._connections, serve)
         self._listeners.append(listener)
         return listener
 
@@ -145,8 +157,7 @@ class FakeAzure:
             (SiteHandler,),
             {"desk": self._desk, "route": staticmethod(lambda _host: site)},
         )
-        listener = Listener(address, port, lambda socket: handler(socket, ("", 0), None))
-        return self._add_listener(listener).port
+        return self._open(address, port, lambda client: handler(client, ("", 0), None)).port
 
     def _populate(self) -> None:
         self.client_secret = f"CANARY-secret-{uuid.uuid4().hex}"
@@ -274,7 +285,7 @@ class FakeAzure:
         audience: str = EXCHANGE_AUDIENCE,
         lifetime: int = 3600,
     ) -> str:
-        """The token a cluster or a pipeline gives its job; a negative lifetime makes an expired one."""
+        """The token a cluster or pipeline gives its job; expired when `lifetime` is negative."""
         now = int(time.time())
         claims = {
             "iss": issuer,
@@ -306,7 +317,10 @@ class FakeAzure:
         self._directory.remove(identity)
 
     def access_token(
-        self, audience: str = ACR_AUDIENCE, identity: Identity | None = None, life: int | None = None
+        self,
+        audience: str = ACR_AUDIENCE,
+        identity: Identity | None = None,
+        life: int | None = None,
     ) -> str:
         """An Entra access token, by default of the person at the keyboard."""
         return self._directory.access_token(identity or self.user, audience, life)
@@ -350,9 +364,11 @@ class FakeAzure:
 
     def close(self) -> None:
         self._faults.closing.set()
-        self._tls.close()
         for listener in self._listeners:
-            listener.close()
+            listener.stop()
+        self._connections.end()
+        for listener in self._listeners:
+            listener.join()
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""The real registry server behind the fake one: bodies stream both ways, host names stay the public ones."""
+"""The real registry behind the fake one: bodies stream both ways, host names stay public."""
 
 import re
 from collections.abc import Iterator
@@ -26,9 +26,7 @@ class Backend:
             connection.close()
             return json_reply(502, {"error": f"the backend registry did not answer: {error}"})
         headers = {
-            name: value
-            for name, value in response.getheaders()
-            if name.lower() not in HOP_BY_HOP
+            name: value for name, value in response.getheaders() if name.lower() not in HOP_BY_HOP
         }
         if "Www-Authenticate" in headers:
             headers["Www-Authenticate"] = public(headers["Www-Authenticate"], call.host)

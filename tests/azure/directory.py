@@ -1,4 +1,4 @@
-"""The tenant: who exists, which secrets and credentials they have, what they may do, and what they were given."""
+"""The tenant: who exists, how they prove it, what they may do, and what they were given."""
 
 import time
 import uuid

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.azure import tokens
+from tests.azure.aadsts import Refused, clock
 from tests.azure.directory import Directory, FederatedCredential, ServicePrincipal
 from tests.azure.wire import Call, Reply, json_reply
 
@@ -29,141 +30,6 @@ AUTHORITIES = frozenset(
 )
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CLOCK_SKEW = 300
-
-ERRORS: Mapping[int, tuple[int, str, str]] = {
-    50001: (
-        400,
-        "invalid_resource",
-        "The application named {resource} was not found in the tenant named {tenant}. This can happen if"
-        " the application has not been installed by the administrator of the tenant or consented to by any"
-        " user in the tenant. You might have sent your authentication request to the wrong tenant.",
-    ),
-    50013: (401, "invalid_client", "Assertion failed signature validation. [Reason - {reason}]"),
-    50027: (400, "invalid_request", "JWT token is invalid or malformed."),
-    50049: (400, "invalid_instance", "Unknown or invalid instance."),
-    70003: (
-        400,
-        "unsupported_grant_type",
-        "The app requested an unsupported grant type '{grant}'.",
-    ),
-    70021: (
-        400,
-        "invalid_request",
-        "No matching federated identity record found for presented assertion. Assertion Issuer: '{issuer}'."
-        " Assertion Subject: '{subject}'. Assertion Audience: '{audience}'."
-        " https://docs.microsoft.com/azure/active-directory/develop/workload-identity-federation",
-    ),
-    90002: (
-        400,
-        "invalid_request",
-        "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into"
-        " the correct cloud. Check with your subscription administrator, this may happen if there are no"
-        " active subscriptions for the tenant.",
-    ),
-    500011: (
-        400,
-        "invalid_resource",
-        "The resource principal named {resource} was not found in the tenant named {tenant}. This can happen"
-        " if the application has not been installed by the administrator of the tenant or consented to by any"
-        " user in the tenant. You might have sent your authentication request to the wrong tenant.",
-    ),
-    700016: (
-        400,
-        "unauthorized_client",
-        "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if"
-        " the application has not been installed by the administrator of the tenant or consented to by any"
-        " user in the tenant. You may have sent your authentication request to the wrong tenant.",
-    ),
-    700024: (
-        401,
-        "invalid_client",
-        "Client assertion is not within its valid time range. Current time: {now}, assertion valid from"
-        " {start}, expiry time of assertion {end}.",
-    ),
-    700027: (
-        401,
-        "invalid_client",
-        "The certificate with identifier used to sign the client assertion is not registered on application."
-        " [Reason - The key was not found., Thumbprint of key used by client: '{thumbprint}']",
-    ),
-    700211: (
-        401,
-        "invalid_client",
-        "No matching federated identity record found for presented assertion issuer '{issuer}'.",
-    ),
-    700212: (
-        401,
-        "invalid_client",
-        "No matching federated identity record found for presented assertion audience '{audience}'.",
-    ),
-    700213: (
-        401,
-        "invalid_client",
-        "No matching federated identity record found for presented assertion subject '{subject}'. Check your"
-        " federated identity credential Subject, Audience and Issuer against the presented assertion."
-        " https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
-    ),
-    900144: (
-        400,
-        "invalid_request",
-        "The request body must contain the following parameter: '{name}'.",
-    ),
-    1002012: (
-        400,
-        "invalid_scope",
-        "The provided value for scope {scope} is not valid. Client credential flows must have a scope value"
-        " with /.default suffixed to the resource identifier (application ID URI).",
-    ),
-    7000215: (
-        401,
-        "invalid_client",
-        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret"
-        " value, not the client secret ID, for a secret added to app '{client}'.",
-    ),
-    7000222: (
-        401,
-        "invalid_client",
-        "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new"
-        " keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for"
-        " added security: https://aka.ms/certCreds.",
-    ),
-    7000218: (
-        401,
-        "invalid_client",
-        "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
-    ),
-}
-
-
-class Refused(Exception):
-    """An AADSTS error."""
-
-    def __init__(self, code: int, **details: object) -> None:
-        super().__init__(code)
-        self.code = code
-        self.details = details
-
-    def reply(self, correlation: str) -> Reply:
-        status, error, text = ERRORS[self.code]
-        trace, now = str(uuid.uuid4()), clock(time.time())
-        description = (
-            f"AADSTS{self.code}: {text.format_map(self.details)}"
-            f" Trace ID: {trace} Correlation ID: {correlation} Timestamp: {now}"
-        )
-        content = {
-            "error": error,
-            "error_description": description,
-            "error_codes": [self.code],
-            "timestamp": now,
-            "trace_id": trace,
-            "correlation_id": correlation,
-            "error_uri": f"https://login.microsoftonline.com/error?code={self.code}",
-        }
-        return json_reply(status, content, {"x-ms-request-id": trace})
-
-
-def clock(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds))
 
 
 class Entra:
@@ -195,9 +61,9 @@ class Entra:
         asked = urlsplit(call.query.get("authorization_endpoint", ""))
         if asked.hostname not in AUTHORITIES:
             raise Refused(50049)
-        tenant = asked.path.split("/")[1]
+        base = f"https://{asked.hostname}/{asked.path.split('/')[1]}"
         content = {
-            "tenant_discovery_endpoint": f"https://{asked.hostname}/{tenant}/v2.0/.well-known/openid-configuration",
+            "tenant_discovery_endpoint": f"{base}/v2.0/.well-known/openid-configuration",
             "api-version": call.query.get("api-version", "1.1"),
             "metadata": [
                 {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
@@ -304,7 +170,8 @@ def check_secret(application: ServicePrincipal, secret: str) -> None:
 
 
 def check_time(claims: tokens.Claims) -> None:
-    now, start, end = time.time(), claims.get("nbf", claims.get("iat", 0)), claims.get("exp", 0)
+    now = time.time()
+    start, end = claims.get("nbf") or claims.get("iat") or 0, claims.get("exp") or 0
     if not start - CLOCK_SKEW <= now < end + CLOCK_SKEW:
         raise Refused(700024, now=clock(now), start=clock(start), end=clock(end))
 

@@ -191,5 +191,3 @@ class Faults:
     def wait(self, seconds: float) -> None:
         if seconds > 0:
             self.closing.wait(seconds)
-
-

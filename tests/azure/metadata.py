@@ -4,8 +4,8 @@ import time
 import uuid
 from collections.abc import Mapping
 
+from tests.azure.aadsts import Refused, clock
 from tests.azure.directory import Directory, ManagedIdentity
-from tests.azure.entra import ERRORS, clock
 from tests.azure.wire import Call, Reply, json_reply
 
 TOKEN_LIFE = 86_399
@@ -104,9 +104,8 @@ class Metadata:
         }
 
     def _unknown(self, resource: str) -> str:
-        text = ERRORS[500011][2].format(resource=resource, tenant=self._directory.tenant)
-        ids = f"Trace ID: {uuid.uuid4()} Correlation ID: {uuid.uuid4()}"
-        return f"AADSTS500011: {text} {ids} Timestamp: {clock(time.time())}"
+        refused = Refused(500011, resource=resource, tenant=self._directory.tenant)
+        return refused.description(str(uuid.uuid4()), str(uuid.uuid4()), clock(time.time()))
 
 
 def same(known: str, asked: str) -> bool:

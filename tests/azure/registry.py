@@ -1,4 +1,4 @@
-"""Azure Container Registry: challenge, exchange, access tokens, and a registry (real or tiny) behind them."""
+"""Azure Container Registry: challenge, exchange, access tokens, and a registry behind them."""
 
 import base64
 import re
@@ -34,9 +34,12 @@ SUFFIXES = (  # design.md 3
 NULL_GUID = "00000000-0000-0000-0000-000000000000"
 ISSUER = "Azure Container Registry"
 
-NEEDS_SIGN_IN = "authentication required, visit https://aka.ms/acr/authorization for more information."
+NEEDS_SIGN_IN = (
+    "authentication required, visit https://aka.ms/acr/authorization for more information."
+)
 FIREWALL = (
-    "client with IP '127.0.0.1' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
+    "client with IP '127.0.0.1' is not allowed access."
+    " Refer https://aka.ms/acr/firewall to grant access."
 )
 NOT_A_GUID = "aad access token with sp failed client id must be guid"
 
@@ -277,7 +280,7 @@ class Registries:
         return Caller(identity.object_id, identity.roles, token)
 
     def _issue(self, registry: Registry, form: Mapping[str, str], caller: Caller) -> Reply:
-        """An access token for what the caller may do of what was asked: 200 even when that is nothing."""
+        """An access token for the part of the scopes the caller may have: 200 even for none."""
         access = [granted(registry, caller.roles, scope) for scope in form.get("scope", "").split()]
         claims = self._envelope(
             registry, "access_token", caller.subject, registry.access_token_life

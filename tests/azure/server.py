@@ -1,6 +1,6 @@
-"""Sockets: a listener, TLS with a certificate for every name asked, the sites and the CONNECT proxy."""
+"""Sockets: the listeners, TLS with a certificate for every name, and the CONNECT proxy."""
 
-import datetime
+import datetime as dt
 import socket
 import ssl
 import threading
@@ -77,10 +77,13 @@ class Connections:
     def __init__(self) -> None:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._ended = False
 
     @contextmanager
     def hold(self, connection: socket.socket) -> Iterator[None]:
         with self._lock:
+            if self._ended:
+                raise ConnectionAbortedError
             self._open.add(connection)
         try:
             yield
@@ -90,6 +93,7 @@ class Connections:
 
     def end(self) -> None:
         with self._lock:
+            self._ended = True
             for connection in self._open:
                 with suppress(OSError):  # not ssl's own shutdown: a thread may be reading
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
@@ -98,10 +102,16 @@ class Connections:
 class Listener:
     """Accepts connections, one thread each."""
 
-    def __init__(self, address: str, port: int, serve: Callable[[socket.socket], None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        connections: Connections,
+        serve: Callable[[socket.socket], object],
+    ) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._serve = serve
-        self._connections = Connections()
+        self._connections = connections
         self._threads: set[threading.Thread] = set()
         self._socket = socket.create_server((address, port), family=family, backlog=BACKLOG)
         self.address: str = self._socket.getsockname()[0]
@@ -125,12 +135,13 @@ class Listener:
             self._serve(connection)
         self._threads.discard(threading.current_thread())
 
-    def close(self) -> None:
+    def stop(self) -> None:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes accept()
         self._socket.close()
         self._acceptor.join(5)
-        self._connections.end()
+
+    def join(self) -> None:
         for thread in tuple(self._threads):
             thread.join(5)
 
@@ -138,7 +149,7 @@ class Listener:
 class Certificates:
     """A server certificate for every name, issued when it is first asked for."""
 
-    PAST = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
+    PAST = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 
     def __init__(self, ca: trustme.CA) -> None:
         self._contexts: dict[tuple[str, type[TLSFault] | None], ssl.SSLContext] = {}
@@ -179,10 +190,16 @@ class SiteHandler(Handler):
 class TLS:
     """Serves the sites over TLS, on any connected socket: the listener's own or the proxy's."""
 
-    def __init__(self, certificates: Certificates, handler: type[SiteHandler], name: str) -> None:
+    def __init__(
+        self,
+        certificates: Certificates,
+        connections: Connections,
+        handler: type[SiteHandler],
+        name: str,
+    ) -> None:
         self._certificates = certificates
         self._handler = handler
-        self._connections = Connections()
+        self._connections = connections
         self._context = certificates.context(name)
         self._front = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._front.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -209,9 +226,6 @@ class TLS:
         with secure, self._connections.hold(secure):
             secure.do_handshake()
             self._handler(secure, secure.getpeername(), None)  # type: ignore[arg-type]
-
-    def close(self) -> None:
-        self._connections.end()
 
 
 class ProxyHandler(Handler):

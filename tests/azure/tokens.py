@@ -1,7 +1,8 @@
 """JSON Web Tokens, signed so that a real registry server believes them.
 
-CNCF Distribution 2.8 verifies RS256 tokens through the certificate chain in the `x5c` header, against the
-roots of `auth.token.rootcertbundle`; `kid` is libtrust's fingerprint of the key (`acr.md` 1.7, `e2e.md` 1).
+CNCF Distribution 2.8 verifies RS256 tokens through the certificate chain in the `x5c` header,
+against the roots of `auth.token.rootcertbundle`; `kid` is libtrust's fingerprint of the key
+(`acr.md` 1.7, `e2e.md` 1).
 """
 
 import base64
@@ -69,7 +70,7 @@ def libtrust_id(key: rsa.RSAPublicKey) -> str:
 
 
 class Signer:
-    """One RSA key with a certificate of the private CA; Entra, the registries and the job's issuer share it."""
+    """One RSA key, with a certificate of the CA, for Entra, registries and the job's issuer."""
 
     def __init__(self, ca: trustme.CA) -> None:
         leaf = ca.issue_cert("tokens.fake-azure.example", key_type=trustme.KeyType.RSA)

@@ -6,7 +6,8 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 BODY_LIMIT = 1 << 20
@@ -87,7 +88,7 @@ def limited(stream: Iterator[bytes]) -> bytes:
     return body
 
 
-def chunks(source: BinaryIO) -> Iterator[bytes]:
+def chunks(source: BufferedIOBase) -> Iterator[bytes]:
     """A chunked body, which containers/image sends even for forms (`clients.md` 8.3)."""
     while size := int(source.readline(100).split(b";")[0], 16):
         yield exactly(source, size)
@@ -96,14 +97,14 @@ def chunks(source: BinaryIO) -> Iterator[bytes]:
         pass  # trailers
 
 
-def counted(source: BinaryIO, left: int) -> Iterator[bytes]:
+def counted(source: BufferedIOBase, left: int) -> Iterator[bytes]:
     while left:
         piece = exactly(source, min(left, PIECE))
         left -= len(piece)
         yield piece
 
 
-def exactly(source: BinaryIO, size: int) -> bytes:
+def exactly(source: BufferedIOBase, size: int) -> bytes:
     data = source.read(size)
     if len(data) < size:
         raise HangUp
@@ -120,10 +121,11 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         raise NotImplementedError
 
-    def do_CONNECT(self) -> None:
-        self.answer()
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_CONNECT
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """`do_GET` and the rest, which the standard library looks for by name."""
+        if name.startswith("do_"):
+            return self.answer
+        raise AttributeError(name)
 
     def handle_expect_100(self) -> bool:
         proceed = super().handle_expect_100()
@@ -173,9 +175,7 @@ class Handler(BaseHTTPRequestHandler):
     def hang_up(self, *, reset: bool) -> None:
         self.close_connection = True
         if reset:  # linger on, for 0 s: close() sends RST
-            self.connection.setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Silence: the request log is the record."""
