@@ -6,11 +6,12 @@ from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
-from tests.clients import namespace
+from tests.clients import images, namespace, places
 from tests.clients.desk import Desk
 from tests.clients.lab import Lab, opened
 
-NEEDED = ("docker-registry", "skopeo", "dockerd")
+NEEDED = ("docker-registry", "skopeo")
+OWN_FILES = {"etc/mine": b"mine\n"}
 REQUIRED = "clients" in os.environ.get("ACR_TESTS_REQUIRE", "").split(",")
 
 
@@ -20,15 +21,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where these tests are required, none is skipped in silence."""
     report = yield
-    optional = item.get_closest_marker("optional")
-    if report.skipped and REQUIRED and not optional:
-        report.outcome = "failed"
-        report.longrepr = f"ACR_TESTS_REQUIRE=clients, but: {report.longrepr}"
+    if report.skipped and REQUIRED and isinstance(report.longrepr, tuple):
+        _, _, reason = report.longrepr
+        if "optional: " not in reason:
+            report.outcome = "failed"
+            report.longrepr = f"ACR_TESTS_REQUIRE=clients, but {reason}"
     return report
 
 
@@ -83,3 +83,26 @@ def desk(
     record_property: Callable[[str, object], None],
 ) -> Desk:
     return Desk(lab, str(tmp_path_factory.mktemp("desk")), helper, username, record_property)
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image of our own, as skopeo names it."""
+    return images.layout(str(tmp_path_factory.mktemp("image")), OWN_FILES)
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same files for `docker import`."""
+    path = tmp_path_factory.mktemp("archive") / "files.tar"
+    path.write_bytes(images.archive(OWN_FILES))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def context(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What to build: one file more on a private base image."""
+    folder = tmp_path_factory.mktemp("context")
+    (folder / "Dockerfile").write_text(f"FROM {places.BASE}\nCOPY more /etc/more\n")
+    (folder / "more").write_text("more\n")
+    return str(folder)

@@ -7,12 +7,14 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from tests.clients.namespace import PATH
 
 Connect = Callable[[float], http.client.HTTPConnection]
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 START = 20.0
 STOP = 10.0
 
@@ -52,8 +54,8 @@ def registry(
 
 
 @contextlib.contextmanager
-def dockerd(folder: str, root: str) -> Iterator[None]:
-    """Run a real engine on ROOT/docker.sock, whose PATH and HOME know nothing of the helper."""
+def dockerd(folder: str, root: str, env: Mapping[str, str] = NOTHING) -> Iterator[str]:
+    """Run a real engine whose PATH and HOME know nothing of the helper; its address."""
     address = os.path.join(root, "docker.sock")
     argv = [
         "dockerd",
@@ -66,16 +68,18 @@ def dockerd(folder: str, root: str) -> Iterator[None]:
         f"--pidfile={root}/docker.pid",
         f"--host=unix://{address}",
     ]
-    with _running(argv, folder, "dockerd") as process:
+    with _running(argv, folder, "dockerd", env) as process:
         _await(process, lambda left: UnixConnection(address, left))
-        yield
+        yield f"unix://{address}"
 
 
 @contextlib.contextmanager
-def _running(argv: list[str], folder: str, name: str) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {"PATH": PATH, "HOME": os.path.join(folder, "nobody")}
+def _running(
+    argv: list[str], folder: str, name: str, env: Mapping[str, str] = NOTHING
+) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {"PATH": PATH, "HOME": os.path.join(folder, "nobody"), **env}
     with (
-        open(os.path.join(folder, f"{name}.log"), "wb") as log,
+        open(os.path.join(folder, f"{name}.log"), "ab") as log,
         subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd="/"
         ) as process,

@@ -3,23 +3,37 @@
 import dataclasses
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+import pytest
 
 from tests.clients import namespace, places
 from tests.clients.lab import Lab, Ran
 from tests.clients.recorder import Call, Calls, Recorder, count
 
-CREDENTIAL_HELPERS = {"credHelpers": {places.REGISTRY: "acr", places.SECOND: "acr"}}
-CREDENTIALS_STORE = {"credsStore": "acr"}
+DockerConfig = Mapping[str, object]
+CREDENTIAL_HELPERS: DockerConfig = {"credHelpers": {places.REGISTRY: "acr", places.SECOND: "acr"}}
+CREDENTIALS_STORE: DockerConfig = {"credsStore": "acr"}
+CONFIGS = {"credHelpers": CREDENTIAL_HELPERS, "credsStore": CREDENTIALS_STORE}
+GUID = "00000000-0000-0000-0000-000000000000"
 
 Measured = Callable[[str, object], None]
 
 
-@dataclasses.dataclass(frozen=True)
+def needs(*clients: str) -> pytest.MarkDecorator:
+    """Skip where a client is not installed."""
+    absent = [client for client in clients if namespace.which(client) is None]
+    return pytest.mark.skipif(bool(absent), reason=f"not installed: {', '.join(absent)}")
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
 class Done(Ran):
     """One client operation, and what it asked of the helper."""
 
     helper: list[Call]
+
+    def __repr__(self) -> str:
+        return "\n".join([super().__repr__(), *map(repr, self.helper)])
 
     @property
     def calls(self) -> Calls:
@@ -62,7 +76,12 @@ class Desk:
             self.env["ACR_CRED_USERNAME"] = "token"
         self.configure(CREDENTIAL_HELPERS)
 
-    def configure(self, docker_config: dict[str, object]) -> None:
+    def help_everywhere(self) -> None:
+        """Let containers/image ask the helper for every registry there is."""
+        self.configure({})
+        self.file("home/.config/containers/registries.conf", 'credential-helpers = ["acr"]\n')
+
+    def configure(self, docker_config: DockerConfig) -> None:
         """Write Docker's config file."""
         with open(self.docker_config, "w") as file:
             json.dump(docker_config, file)
@@ -78,7 +97,7 @@ class Desk:
     def get(self, host: str = places.REGISTRY) -> dict[str, str]:
         """Ask the helper itself, as `docker-credential-acr get` by hand."""
         ran = self.lab.run([self._helper, "get"], self.env, self.folder, host)
-        assert ran.exit == 0, ran
+        assert ran.exit == 0, repr(ran)
         answer: dict[str, str] = json.loads(ran.stdout)
         return answer
 
@@ -89,10 +108,15 @@ class Desk:
         assert [call for call in helper if call.exit == 0 and call.stderr] == []
         return Done(helper=helper, **vars(ran))
 
+    def prepare(self, *argv: str) -> None:
+        """Run what a test needs to have been done before."""
+        done = self.run(*argv)
+        assert done.exit == 0, repr(done)
+
     def measure(self, operation: str, *argv: str, stdin: str = "") -> Done:
         """Run a client that has to succeed, and put it into the table."""
         done = self.run(*argv, stdin=stdin)
-        assert done.exit == 0, done
+        assert done.exit == 0, repr(done)
         self._note(
             "operation",
             {

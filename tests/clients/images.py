@@ -10,7 +10,7 @@ import tarfile
 
 def layout(folder: str, files: dict[str, bytes]) -> str:
     """Write an image of one layer that holds *files*; answer what skopeo calls it."""
-    unpacked = _tar(files)
+    unpacked = archive(files)
     layer = _blob(folder, gzip.compress(unpacked, mtime=0))
     config = _blob(
         folder,
@@ -52,14 +52,15 @@ def layout(folder: str, files: dict[str, bytes]) -> str:
     return f"oci:{folder}:latest"
 
 
-def _tar(files: dict[str, bytes]) -> bytes:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
+def archive(files: dict[str, bytes]) -> bytes:
+    """Pack files; what `docker import` takes."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    return archive.getvalue()
+    return packed.getvalue()
 
 
 def _blob(folder: str, content: bytes) -> dict[str, object]:

@@ -16,7 +16,7 @@ TIMEOUT = 30.0
 STOP = 20.0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Seen:
     """One request, as the fake Azure saw it."""
 
@@ -27,8 +27,11 @@ class Seen:
     status: int
     form: dict[str, str]
 
+    def __repr__(self) -> str:
+        return f"{self.method} https://{self.host}{self.path} {self.status} ({self.kind})"
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, repr=False)
 class Ran:
     """One program, run to its end."""
 
@@ -38,7 +41,14 @@ class Ran:
     seconds: float
     requests: list[Seen]
 
+    def __repr__(self) -> str:
+        return "\n".join(
+            [f"exit {self.exit} after {self.seconds:.2f} s", self.stdout, self.stderr]
+            + [repr(request) for request in self.requests]
+        )
+
     def count(self, kind: str) -> int:
+        """Count what Azure was asked of this kind."""
         return sum(request.kind == kind for request in self.requests)
 
 
@@ -77,13 +87,18 @@ class Lab:
         finally:
             self._ask("change", host=host, settings=before)
 
-    def _ask(self, question: str, **arguments: object) -> Any:  # noqa: ANN401 - it is JSON
+    def engine(self, env: dict[str, str]) -> str:
+        """Start one more docker engine, with this added to its environment; answer its address."""
+        address: str = self._ask("engine", env=env)
+        return address
+
+    def _ask(self, question: str, **arguments: object) -> Any:
         assert self._process.stdin
         self._process.stdin.write(json.dumps({"ask": question, "arguments": arguments}) + "\n")
         self._process.stdin.flush()
         return self._answer()
 
-    def _answer(self) -> Any:  # noqa: ANN401 - it is JSON
+    def _answer(self) -> Any:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
@@ -102,8 +117,7 @@ def opened(folder: str) -> Iterator[Lab]:
     with (
         open(log, "wb") as words,
         subprocess.Popen(
-            [*namespace.UNSHARE, "--mount-proc"]
-            + [sys.executable, "-m", "tests.clients.world", folder],
+            [*namespace.UNSHARE, sys.executable, "-m", "tests.clients.world", folder],
             env={"PATH": namespace.PATH},
             cwd=ROOT,
             stdin=subprocess.PIPE,

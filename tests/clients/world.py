@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -24,16 +25,14 @@ BASE_FILES = {"etc/base": b"base\n"}
 class World:
     """What can be asked: every public method, by its name."""
 
-    def __init__(self, azure: FakeAzure) -> None:
+    def __init__(self, azure: FakeAzure, folder: str, stack: contextlib.ExitStack) -> None:
         self._azure = azure
+        self._folder = folder
+        self._stack = stack
 
     def identity(self) -> dict[str, str]:
         """Answer the variables of a service principal that may pull and push."""
-        return {
-            "AZURE_TENANT_ID": self._azure.tenant,
-            "AZURE_CLIENT_ID": self._azure.client_id,
-            "AZURE_CLIENT_SECRET": self._azure.client_secret,
-        }
+        return self._azure.service_principal_environ()
 
     def run(
         self, argv: list[str], env: dict[str, str], cwd: str, stdin: str, timeout: float
@@ -83,6 +82,11 @@ class World:
             setattr(registry, name, value)
         return before
 
+    def engine(self, env: dict[str, str]) -> str:
+        """Start one more docker engine, with this added to its environment; answer its address."""
+        root = tempfile.mkdtemp(dir=places.RUN)
+        return self._stack.enter_context(daemons.dockerd(self._folder, root, env))
+
 
 @contextlib.contextmanager
 def built(folder: str) -> Iterator[World]:
@@ -100,6 +104,7 @@ def built(folder: str) -> Iterator[World]:
                 backend="127.0.0.1:5000",
             )
         )
+        azure.registry(places.SECOND).token_audience = places.REGISTRY  # one server is both
         namespace.trust(folder, azure.ca_file)
         storage = os.path.join(places.RUN, "registry")
         auth = {
@@ -110,18 +115,19 @@ def built(folder: str) -> Iterator[World]:
         }
         stack.enter_context(daemons.registry(folder, storage, 5000, auth))
         stack.enter_context(daemons.registry(folder, storage, 5001))
-        stack.enter_context(daemons.dockerd(folder, places.RUN))
+        if namespace.which("dockerd"):
+            stack.enter_context(daemons.dockerd(folder, places.RUN))
         _push_base(os.path.join(places.RUN, "base"))
-        yield World(azure)
+        yield World(azure, folder, stack)
 
 
 def _push_base(folder: str) -> None:
     """Put the base image in, by the back door: no helper is needed for it."""
     os.mkdir(folder)
     image = images.layout(folder, BASE_FILES)
+    open_registry = ["--dest-tls-verify=false", f"docker://{places.OPEN}/base"]
     subprocess.run(
-        ["skopeo", "copy", "--quiet", "--dest-tls-verify=false", image]
-        + [f"docker://{places.OPEN}/base"],
+        ["skopeo", "copy", "--quiet", image, *open_registry],
         check=True,
         env={"PATH": namespace.PATH, "HOME": folder},
     )

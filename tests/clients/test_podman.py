@@ -1,0 +1,57 @@
+"""podman: containers/image with a storage of its own."""
+
+import pytest
+
+from tests.clients.desk import Desk, needs
+from tests.clients.places import BASE, REGISTRY
+from tests.clients.recorder import Calls
+
+pytestmark = needs("podman")
+
+OPERATIONS = {
+    "pull": f"pull {BASE}",
+    "push": f"push localhost/mine {REGISTRY}/podman/pushed",
+    "build": "build --network host --tag built {context}",
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_operation(desk: Desk, image: str, context: str, operation: str) -> None:
+    """Every operation works, and asks the helper once."""
+    arguments = OPERATIONS[operation].format(context=context)
+    if operation == "push":
+        desk.prepare("skopeo", "copy", image, "containers-storage:localhost/mine")
+
+    done = desk.measure(f"podman {operation}", "podman", *arguments.split())
+
+    assert Calls(get=1) == done.calls
+
+
+@pytest.mark.parametrize("username", ["guid"], indirect=True)
+def test_login_and_logout(desk: Desk) -> None:
+    """Login finds what the helper has; logout makes the helper forget it."""
+    login = desk.measure("podman login", "podman", "login", REGISTRY)
+    logout = desk.measure("podman logout", "podman", "logout", REGISTRY)
+
+    assert Calls(get=1) == login.calls
+    assert Calls(erase=1) == logout.calls
+
+
+@pytest.mark.parametrize("username", ["token"], indirect=True)
+def test_login_refused(desk: Desk) -> None:
+    """With `<token>` podman refuses to log in (as documented); nothing is stored."""
+    done = desk.run("podman", "login", REGISTRY)
+
+    assert done.exit != 0
+    assert "Identity token" in done.stderr
+    assert Calls(get=1) == done.calls
+
+
+def test_logout_all(desk: Desk) -> None:
+    """`logout --all` asks for the list and erases what is in it."""
+    desk.help_everywhere()
+    desk.prepare("podman", "pull", BASE)
+
+    done = desk.measure("podman logout --all", "podman", "logout", "--all")
+
+    assert Calls(list=1, erase=1) == done.calls
