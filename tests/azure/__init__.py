@@ -128,7 +128,7 @@ class FakeAzure:
         self._listeners: list[Listener] = []
         self._desk = Desk(self.log, self._faults, self._delay)
         self._listen(Certificates(ca), address, port)
-        self._metadata_port = self.listen_metadata(metadata_address, metadata_port)
+        self.metadata_url = self.listen_metadata(metadata_address, metadata_port)
         self._populate()
 
     def _listen(self, certificates: Certificates, address: str, port: int) -> None:
@@ -149,15 +149,16 @@ class FakeAzure:
         self._listeners.append(listener)
         return listener
 
-    def listen_metadata(self, address: str, port: int) -> int:
-        """The metadata service on one more address, such as 169.254.169.254:80; the port."""
+    def listen_metadata(self, address: str, port: int) -> str:
+        """The metadata service on one more address, such as 169.254.169.254:80; its URL."""
         site = Site("metadata", self._metadata.answer)
         handler = type(
             "_Metadata",
             (SiteHandler,),
             {"desk": self._desk, "route": staticmethod(lambda _host: site)},
         )
-        return self._open(address, port, lambda client: handler(client, ("", 0), None)).port
+        listener = self._open(address, port, lambda client: handler(client, ("", 0), None))
+        return f"http://{listener.address}:{listener.port}"
 
     def _populate(self) -> None:
         self.client_secret = f"CANARY-secret-{uuid.uuid4().hex}"
@@ -188,10 +189,6 @@ class FakeAzure:
     @property
     def port(self) -> int:
         return self._front.port
-
-    @property
-    def metadata_url(self) -> str:
-        return f"http://127.0.0.1:{self._metadata_port}"
 
     @property
     def proxy_url(self) -> str:

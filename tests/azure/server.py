@@ -130,8 +130,8 @@ class Listener:
             thread.start()
 
     def _run(self, connection: socket.socket) -> None:
-        # A client that goes away is no event; ssl raises ValueError on a socket closed under it.
-        with connection, self._connections.hold(connection), suppress(OSError, ValueError):
+        # A client that goes away is no event.
+        with connection, self._connections.hold(connection), suppress(OSError, HangUp):
             self._serve(connection)
         self._threads.discard(threading.current_thread())
 
@@ -213,8 +213,11 @@ class TLS:
             connection.context = self._context
             return None
         fault = self._handler.desk.faults.take("tls", name)
-        if fault and not isinstance(fault, TLSFault):
-            fault.apply(lambda: Reply(200), self._handler.desk.faults.closing)
+        try:
+            if fault:
+                fault.apply(lambda: Reply(200), self._handler.desk.faults.closing)
+        except HangUp:
+            return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
         problem = type(fault) if isinstance(fault, TLSFault) else None
         connection.context = self._certificates.context(name, problem)
         return None

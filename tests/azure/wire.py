@@ -90,7 +90,7 @@ def limited(stream: Iterator[bytes]) -> bytes:
 
 def chunks(source: BufferedIOBase) -> Iterator[bytes]:
     """A chunked body, which containers/image sends even for forms (`clients.md` 8.3)."""
-    while size := int(source.readline(100).split(b";")[0], 16):
+    while size := number(source.readline(100).split(b";")[0], 16):
         yield exactly(source, size)
         source.readline(3)
     while source.readline(BODY_LIMIT).strip():
@@ -102,6 +102,13 @@ def counted(source: BufferedIOBase, left: int) -> Iterator[bytes]:
         piece = exactly(source, min(left, PIECE))
         left -= len(piece)
         yield piece
+
+
+def number(text: str | bytes, base: int = 10) -> int:
+    try:
+        return int(text, base)
+    except ValueError:  # nonsense, or the client has gone
+        raise HangUp from None
 
 
 def exactly(source: BufferedIOBase, size: int) -> bytes:
@@ -138,7 +145,7 @@ class Handler(BaseHTTPRequestHandler):
         if "chunked" in headers.get("transfer-encoding", "").lower():
             stream = chunks(self.rfile)
         else:
-            stream = counted(self.rfile, int(headers.get("content-length", 0)))
+            stream = counted(self.rfile, number(headers.get("content-length", "0")))
         return Call(self.command, host, self.path, headers, stream)
 
     def send(self, call: Call, reply: Reply) -> None:
