@@ -6,9 +6,8 @@ with FakeAzure(folder) as azure:
 """
 
 import os
-import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from socket import socket
 from types import TracebackType
 from typing import Self
@@ -16,6 +15,8 @@ from typing import Self
 import trustme
 from cryptography import x509
 
+from tests.azure import arm
+from tests.azure.arm import Arm
 from tests.azure.directory import (
     ACR_AUDIENCE,
     ARM_AUDIENCES,
@@ -48,6 +49,7 @@ from tests.azure.faults import (
 )
 from tests.azure.log import Log, Request
 from tests.azure.metadata import Metadata
+from tests.azure.oidc import ISSUER, SUBJECT, Oidc
 from tests.azure.registry import NULL_GUID, Registries, Registry
 from tests.azure.server import (
     TLS,
@@ -89,8 +91,6 @@ __all__ = [
     "WrongName",
 ]
 
-ISSUER = "https://oidc.fake-azure.example"
-SUBJECT = "system:serviceaccount:default:builder"
 FOREVER = float("inf")
 
 
@@ -117,8 +117,15 @@ class FakeAzure:
         self._directory = Directory(Signer(ca))
         self._entra = Entra(self._directory)
         self._registries = Registries(self._directory)
+        self.arm = Arm(self._directory, self._registries)
+        self._oidc = Oidc(self._directory)
         self._registries.backend.address = backend or ""
         self._metadata = Metadata(self._directory)
+        self._sites: tuple[tuple[Collection[str], Site], ...] = (
+            (self._entra.hosts, Site("entra", self._entra.answer)),
+            (arm.HOSTS, Site("arm", self.arm.answer)),
+            (self._oidc.hosts, Site("oidc", self._oidc.answer)),
+        )
         self._faults = Faults()
         self.log = Log()
         self.sign_in_delay = 0.0
@@ -172,10 +179,11 @@ class FakeAzure:
         )
 
     def _route(self, host: str) -> Site:
-        if host in self._entra.hosts:
-            return Site("entra", self._entra.answer)
         if self._registries.knows(host):
             return Site("registry", self._registries.answer)
+        for hosts, site in self._sites:
+            if host in hosts:
+                return site
         return Site("other", nobody)
 
     def _missing(self, host: str) -> bool:
@@ -215,6 +223,10 @@ class FakeAzure:
     def metadata_environ(self, place: str) -> dict[str, str]:
         """Managed identity in "vm", "app-service", "machine-learning" or "cloud-shell"."""
         return dict(self._metadata.environ(self.metadata_url)[place])
+
+    def job_environ(self, place: str) -> dict[str, str]:
+        """A job's own identity in "github-actions" or "azure-pipelines"; `client_id` trusts it."""
+        return dict(self._oidc.environ()[place])
 
     @property
     def backend(self) -> str:
@@ -283,16 +295,7 @@ class FakeAzure:
         lifetime: int = 3600,
     ) -> str:
         """The token a cluster or pipeline gives its job; expired when `lifetime` is negative."""
-        now = int(time.time())
-        claims = {
-            "iss": issuer,
-            "sub": subject,
-            "aud": audience,
-            "iat": now - 3600 if lifetime < 0 else now,
-            "exp": now + lifetime,
-            "jti": uuid.uuid4().hex,
-        }
-        return self._directory.keep(self._directory.signer.sign(claims))
+        return self._oidc.assertion(issuer, subject, audience, lifetime)
 
     def add_managed_identity(
         self,

@@ -82,8 +82,9 @@ class Metadata:
     def _identity(self, asked: Mapping[str, str]) -> ManagedIdentity | None:
         known = self._directory.managed_identities()
         wanted = {SELECTORS[name]: asked[name] for name in SELECTORS if asked.get(name)}
-        if not wanted:
-            return next((identity for identity in known if identity.system_assigned), None)
+        if not wanted:  # the machine's own, or else the only one there is (acr.md 3.3)
+            own = [identity for identity in known if identity.system_assigned] or known
+            return own[0] if len(own) == 1 else None
         for identity in known:
             if all(same(getattr(identity, name), value) for name, value in wanted.items()):
                 return identity

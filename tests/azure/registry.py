@@ -48,8 +48,16 @@ NOT_A_GUID = "aad access token with sp failed client id must be guid"
 class RepositoryToken:
     """A non-Entra token of acr.md 1.5: name, two passwords, and what its scope map allows."""
 
-    passwords: set[str]
+    passwords: dict[str, str]  # password1, password2
     roles: Roles = field(default_factory=lambda: dict(PULL))
+    expiry: dict[str, str] = field(default_factory=dict)  # RFC 3339; none: no end
+
+    def accepts(self, password: str) -> bool:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())  # such texts sort by time
+        return any(
+            password == value and now < (self.expiry.get(slot) or "9999")
+            for slot, value in self.passwords.items()
+        )
 
 
 @dataclass
@@ -131,18 +139,24 @@ class Registries:
         new = Registry(host, self._directory.tenant)
         return self._registries.setdefault(host, new)
 
+    def all(self) -> list[Registry]:
+        return list(self._registries.values())
+
     def add_admin(self, host: str) -> tuple[str, str]:
         """Switches the admin user on; user name and first password."""
         registry = self.registry(host)
         registry.admin_enabled = True
+        return registry.name, self.admin_passwords(registry)[0]
+
+    def admin_passwords(self, registry: Registry) -> list[str]:
         if not registry.admin_passwords:
             registry.admin_passwords += [self.new_password("admin") for _ in range(2)]
-        return registry.name, registry.admin_passwords[0]
+        return registry.admin_passwords
 
     def add_repository_token(self, host: str, name: str, roles: Roles | None = None) -> str:
         """Makes a repository token; its password."""
         password = self.new_password("token")
-        token = RepositoryToken({password}, dict(PULL if roles is None else roles))
+        token = RepositoryToken({"password1": password}, dict(PULL if roles is None else roles))
         self.registry(host).repository_tokens[name] = token
         return password
 
@@ -259,7 +273,7 @@ class Registries:
             raise unauthorized()
         token = registry.repository_tokens.get(user)
         if token:
-            if password in token.passwords:
+            if token.accepts(password):
                 return Caller(user, token.roles)
             raise unauthorized()
         if not guid(user):

@@ -13,6 +13,7 @@ import pytest
 import requests
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import (
+    AzurePipelinesCredential,
     CertificateCredential,
     ClientSecretCredential,
     CredentialUnavailableError,
@@ -214,6 +215,28 @@ class TestSignIn:
         ):
             me.get_token(SCOPE)
 
+    def test_a_job_in_azure_pipelines(
+        self, azure: FakeAzure, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = azure.job_environ("azure-pipelines")
+        for name, value in job.items():
+            monkeypatch.setenv(name, value)
+        with AzurePipelinesCredential(
+            tenant_id=azure.tenant,
+            client_id=azure.client_id,
+            service_connection_id=job["AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"],
+            system_access_token=job["SYSTEM_ACCESSTOKEN"],
+        ) as me:
+            assert me.get_token(SCOPE).token
+
+    def test_a_job_in_github_actions(self, azure: FakeAzure) -> None:
+        job = azure.job_environ("github-actions")
+        url = job["ACTIONS_ID_TOKEN_REQUEST_URL"] + "&audience=api://AzureADTokenExchange"
+        secret = bearer(job["ACTIONS_ID_TOKEN_REQUEST_TOKEN"])
+        token = requests.get(url, headers=secret, timeout=10).json()["value"]
+        assert tokens.peek(token)[1]["aud"] == "api://AzureADTokenExchange"
+        assert requests.get(url, timeout=10).status_code == 401
+
 
 class TestManagedIdentity:
     @pytest.mark.parametrize("place", ["vm", "app-service", "machine-learning", "cloud-shell"])
@@ -378,6 +401,49 @@ class TestRegistry:
         assert (busy.status_code, busy.headers["Retry-After"]) == (429, "7")
         with pytest.raises(requests.exceptions.ProxyError, match="502"):
             exchange(azure, azure.access_token(), "gone.azurecr.io")
+
+
+class TestArm:
+    def ask(self, azure: FakeAzure, method: str, path: str, **body: object) -> requests.Response:
+        url = azure.arm.registry_id(azure.registry("arm.azurecr.io"))
+        return requests.request(
+            method,
+            f"{ARM}{url}{path}?api-version=2025-11-01",
+            json=body or None,
+            headers=bearer(azure.access_token(ARM)),
+            timeout=10,
+        )
+
+    def test_the_admin_user(self, azure: FakeAzure) -> None:
+        assert self.ask(azure, "GET", "").json()["properties"]["adminUserEnabled"] is False
+        self.ask(azure, "PATCH", "", properties={"adminUserEnabled": True})
+        old = self.ask(azure, "POST", "/listCredentials").json()
+        new = self.ask(azure, "POST", "/regenerateCredential", name="password2").json()
+        values = [entry["value"] for entry in old["passwords"] + new["passwords"]]
+        answers = [access("arm", value, host="arm.azurecr.io").status_code for value in values]
+        assert answers == [200, 401, 200, 200]
+
+    def test_a_repository_token(self, azure: FakeAzure) -> None:
+        first = azure.add_repository_token("arm.azurecr.io", "robot")
+        asked = {
+            "tokenId": "/x/tokens/robot",
+            "name": "password2",
+            "expiry": "2001-01-01T00:00:00Z",
+        }
+        expired = self.ask(azure, "POST", "/generateCredentials", **asked).json()
+        assert access("robot", first, host="arm.azurecr.io").status_code == 200
+        second = expired["passwords"][0]["value"]
+        assert access("robot", second, host="arm.azurecr.io").status_code == 401
+        known = self.ask(azure, "GET", "/tokens/robot").json()["properties"]["credentials"]
+        assert [entry["name"] for entry in known["passwords"]] == ["password1", "password2"]
+
+    def test_who_may_not(self, azure: FakeAzure) -> None:
+        azure.arm.denied = True
+        try:
+            answer = self.ask(azure, "POST", "/listCredentials")
+        finally:
+            azure.arm.denied = False
+        assert answer.json()["error"]["code"] == "AuthorizationFailed"
 
 
 class TestProxy:
