@@ -78,6 +78,11 @@ class Lab:
         variables: dict[str, str] = self._ask("identity")
         return variables
 
+    def admin(self, host: str) -> tuple[str, str]:
+        """Switch a registry's admin user on; answer user name and password."""
+        user, password = self._ask("admin", host=host)
+        return user, password
+
     @contextlib.contextmanager
     def registry(self, host: str, **settings: object) -> Iterator[None]:
         """Let a registry behave differently for a while."""

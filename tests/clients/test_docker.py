@@ -46,7 +46,7 @@ def test_build(desk: Desk, context: str, config: str) -> None:
     """The classic builder asks for everything the config or the list names; it does not warn."""
     desk.env["DOCKER_BUILDKIT"] = "0"
     if config == "credsStore":
-        desk.prepare("docker", "pull", BASE)  # only then is there something to list
+        desk.settle(f'[registries."{REGISTRY}"]\nmethod = "automatic"\n')  # to be listed
     desk.run("docker", "rmi", "--force", BASE)
 
     done = desk.measure(f"docker build, {config}", "docker", "build", "--tag", "built", context)
@@ -67,6 +67,25 @@ def test_login_with_password(desk: Desk) -> None:
 
     assert "Login Succeeded" in done.stdout
     assert Calls(store=1) == done.calls
+
+
+def test_login_of_admin(desk: Desk) -> None:
+    """A login that is no token is kept, wins over the sign-in, and goes with logout."""
+    user, password = desk.lab.admin(REGISTRY)
+
+    login = desk.measure(
+        "docker login, admin",
+        *("docker", "login", "--username", user, "--password-stdin", REGISTRY),
+        stdin=password,
+    )
+    kept = desk.get()
+    pull = desk.measure("docker pull, admin", "docker", "pull", BASE)
+    desk.prepare("docker", "logout", REGISTRY)
+
+    assert Calls(store=1) == login.calls
+    assert (user, password) == (kept["Username"], kept["Secret"])
+    assert pull.count("exchange") == 0
+    assert user != desk.get()["Username"]
 
 
 @pytest.mark.parametrize("username", ["guid"], indirect=True)

@@ -14,11 +14,12 @@ pytest.importorskip("docker")
 pytestmark = needs("dockerd")
 
 
-def docker_py(desk: Desk, verb: str, *arguments: str) -> Done:
-    """Let docker-py do one thing."""
+def docker_py(desk: Desk, operation: str, *arguments: str) -> Done:
+    """Let docker-py do one thing: the first word of the operation."""
     desk.env["PYTHONPATH"] = ROOT
     program = (sys.executable, "-m", "tests.clients.with_docker_py")
-    return desk.measure(f"docker-py {verb}", *program, verb, *arguments)
+    verb = operation.split(",")[0]
+    return desk.measure(f"docker-py {operation}", *program, verb, *arguments)
 
 
 def test_pull(desk: Desk) -> None:
@@ -40,7 +41,7 @@ def test_build(desk: Desk, context: str, config: str) -> None:
     if config == "credsStore":
         desk.prepare("docker", "pull", BASE)  # only then is there something to list
 
-    done = docker_py(desk, "build", context)
+    done = docker_py(desk, f"build, {config}", context)
 
     assert {"credHelpers": Calls(get=2), "credsStore": Calls(list=1, get=1)}[config] == done.calls
 
@@ -62,6 +63,6 @@ def test_everything(desk: Desk, config: str) -> None:
     desk.get(REGISTRY)
     desk.get(SECOND)
 
-    said = json.loads(docker_py(desk, "everything").stdout)
+    said = json.loads(docker_py(desk, f"everything, {config}").stdout)
 
     assert {REGISTRY, SECOND} == set(said)

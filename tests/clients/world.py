@@ -34,6 +34,10 @@ class World:
         """Answer the variables of a service principal that may pull and push."""
         return self._azure.service_principal_environ()
 
+    def admin(self, host: str) -> tuple[str, str]:
+        """Switch a registry's admin user on; answer user name and password."""
+        return self._azure.add_admin(host)
+
     def run(
         self, argv: list[str], env: dict[str, str], cwd: str, stdin: str, timeout: float
     ) -> dict[str, object]:
@@ -125,9 +129,9 @@ def _push_base(folder: str) -> None:
     """Put the base image in, by the back door: no helper is needed for it."""
     os.mkdir(folder)
     image = images.layout(folder, BASE_FILES)
-    open_registry = ["--dest-tls-verify=false", f"docker://{places.OPEN}/base"]
+    destination = ["--dest-tls-verify=false", "--format=v2s2", f"docker://{places.OPEN}/base"]
     subprocess.run(
-        ["skopeo", "copy", "--quiet", image, *open_registry],
+        ["skopeo", "copy", "--quiet", image, *destination],
         check=True,
         env={"PATH": namespace.PATH, "HOME": folder},
     )
