@@ -50,6 +50,7 @@ from tests.azure.faults import (
 from tests.azure.log import Log, Request
 from tests.azure.metadata import Metadata
 from tests.azure.oidc import ISSUER, SUBJECT, Oidc
+from tests.azure.people import People
 from tests.azure.registry import NULL_GUID, Registries, Registry
 from tests.azure.server import (
     TLS,
@@ -115,7 +116,10 @@ class FakeAzure:
         """The same CA issues the certificate in the tokens' `x5c`."""
 
         self._directory = Directory(Signer(ca))
-        self._entra = Entra(self._directory)
+        self.user = self._directory.add(Identity(str(uuid.uuid4())))
+        """The person who signs in with a device code, and has signed in to the fake `az`."""
+        self.people = People(self._directory, self.user)
+        self._entra = Entra(self._directory, self.people)
         self._registries = Registries(self._directory)
         self.arm = Arm(self._directory, self._registries)
         self._oidc = Oidc(self._directory)
@@ -172,8 +176,6 @@ class FakeAzure:
         principal = self.add_service_principal(secret=self.client_secret)
         self.client_id = principal.client_id
         self.add_federated_credential(self.client_id)
-        self.user = self._directory.add(Identity(str(uuid.uuid4())))
-        """The person who has signed in to the fake `az`."""
         self.system_identity = self._directory.add(
             ManagedIdentity(str(uuid.uuid4()), system_assigned=True)
         )

@@ -24,6 +24,19 @@ NOT_INSTALLED = (
 )
 
 PROBLEMS: Mapping[int, Problem] = {
+    50173: Problem(
+        400,
+        "invalid_grant",
+        "The provided grant has expired due to it being revoked, a fresh auth token is needed. The"
+        " user might have changed or reset their password.",
+    ),
+    70016: Problem(
+        400,
+        "authorization_pending",
+        "OAuth 2.0 device flow error. Authorization is pending. Continue polling.",
+    ),
+    70018: Problem(400, "authorization_declined", "The user has declined the request."),
+    70020: Problem(400, "expired_token", "The provided value for the 'device_code' is expired."),
     50001: Problem(
         400,
         "invalid_resource",

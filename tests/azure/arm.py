@@ -4,12 +4,11 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from tests.azure.directory import ARM_AUDIENCES, Directory
 from tests.azure.registry import Registries, Registry, RepositoryToken
 from tests.azure.tokens import BadToken
-from tests.azure.wire import Call, Reply, json_reply
+from tests.azure.wire import Call, Json, Reply, json_reply
 
 HOSTS = frozenset(
     (
@@ -22,8 +21,6 @@ HOSTS = frozenset(
 GROUP = "registries"
 PROVIDER = "Microsoft.ContainerRegistry/registries"
 ONE = rf"/resourceGroups/[^/]+/providers/{PROVIDER}/(?P<registry>[^/]+)"
-
-Json = dict[str, Any]
 
 
 class Refused(Exception):

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.azure import tokens
 from tests.azure.aadsts import Refused, clock
 from tests.azure.directory import Directory, FederatedCredential, ServicePrincipal
+from tests.azure.people import People
 from tests.azure.wire import Call, Reply, json_reply
 
 AUTHORITIES = frozenset(
@@ -30,20 +31,27 @@ AUTHORITIES = frozenset(
 )
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CLOCK_SKEW = 300
+ANY_TENANT = ("common", "organizations")
 
 
 class Entra:
     """The authorities, all of them with the same tenant."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, people: People) -> None:
         self._directory = directory
+        self._people = people
         self.hosts = set(AUTHORITIES)
         self.unknown_audience_code = 500011  # some identity providers say 50001 (acr.md 1.8)
         self._routes = (
             ("GET", r"/common/discovery/instance", self._instance),
             ("GET", r"/([^/]+)/v2\.0/\.well-known/openid-configuration", self._configuration),
+            ("POST", r"/([^/]+)/oauth2/v2\.0/devicecode", self._device_code),
             ("POST", r"/([^/]+)/oauth2/v2\.0/token", self._token),
         )
+        self._person_grants = {
+            "urn:ietf:params:oauth:grant-type:device_code": people.by_device_code,
+            "refresh_token": people.by_refresh_token,
+        }
 
     def answer(self, call: Call) -> Reply:
         correlation = call.headers.get("client-request-id") or str(uuid.uuid4())
@@ -73,8 +81,7 @@ class Entra:
         return json_reply(200, content)
 
     def _configuration(self, call: Call, tenant: str) -> Reply:
-        if tenant not in {"common", "organizations"}:
-            self._check_tenant(tenant)
+        self._check_tenant(tenant, *ANY_TENANT)
         base = f"https://{call.host}/{tenant}"
         content = {
             "issuer": f"{base}/v2.0",
@@ -97,16 +104,30 @@ class Entra:
         return json_reply(200, content)
 
     def _token(self, call: Call, tenant: str) -> Reply:
-        self._check_tenant(tenant)
         form = call.form
         for secret in ("client_secret", "client_assertion"):
             if form.get(secret):
                 self._directory.keep(form[secret])
-        for name in ("grant_type", "client_id", "scope"):
-            if not form.get(name):
-                raise Refused(900144, name=name)
-        if form["grant_type"] != "client_credentials":
+        require(form, "grant_type", "client_id")
+        if form["grant_type"] == "client_credentials":
+            return self._application(call, tenant)
+        find = self._person_grants.get(form["grant_type"])
+        if find is None:
             raise Refused(70003, grant=form["grant_type"])
+        self._check_tenant(tenant, *ANY_TENANT)
+        scope = find(form)
+        issuer = f"https://{call.host}/{self._directory.tenant}/v2.0"
+        wanted = next((wanted for wanted in scope.split() if "/" in wanted), "")
+        return json_reply(200, self._people.answer(form, self._audience(wanted, tenant), issuer))
+
+    def _device_code(self, call: Call, tenant: str) -> Reply:
+        self._check_tenant(tenant, *ANY_TENANT)
+        return json_reply(200, self._people.start(call.form))
+
+    def _application(self, call: Call, tenant: str) -> Reply:
+        self._check_tenant(tenant)
+        form = call.form
+        require(form, "scope")
         application = self._directory.service_principal(form["client_id"])
         if application is None:
             raise Refused(700016, client=form["client_id"], tenant=tenant)
@@ -121,8 +142,8 @@ class Entra:
         }
         return json_reply(200, content)
 
-    def _check_tenant(self, tenant: str) -> None:
-        if tenant.lower() != self._directory.tenant:
+    def _check_tenant(self, tenant: str, *others: str) -> None:
+        if tenant.lower() not in (self._directory.tenant, *others):
             raise Refused(90002, tenant=tenant)
 
     def _audience(self, scope: str, tenant: str) -> str:
@@ -160,6 +181,12 @@ class Entra:
             self._directory.signer.read(assertion)
         except tokens.BadToken as error:
             raise Refused(50013, reason="The key was not found.") from error
+
+
+def require(form: Mapping[str, str], *names: str) -> None:
+    for name in names:
+        if not form.get(name):
+            raise Refused(900144, name=name)
 
 
 def check_secret(application: ServicePrincipal, secret: str) -> None:

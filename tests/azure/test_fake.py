@@ -17,6 +17,7 @@ from azure.identity import (
     CertificateCredential,
     ClientSecretCredential,
     CredentialUnavailableError,
+    DeviceCodeCredential,
     ManagedIdentityCredential,
     WorkloadIdentityCredential,
 )
@@ -236,6 +237,21 @@ class TestSignIn:
         token = requests.get(url, headers=secret, timeout=10).json()["value"]
         assert tokens.peek(token)[1]["aud"] == "api://AzureADTokenExchange"
         assert requests.get(url, timeout=10).status_code == 401
+
+    def test_a_person_with_a_device_code(self, azure: FakeAzure) -> None:
+        shown: list[str] = []
+        with DeviceCodeCredential(
+            prompt_callback=lambda _url, code, _end: shown.append(code)
+        ) as me:
+            me.get_token(SCOPE)
+            second = me.get_token(f"{ARM}/.default").token  # silently, by refresh token
+            assert len(shown) == 1
+            assert tokens.peek(second)[1]["oid"] == azure.user.object_id
+            azure.people.revoke()
+            azure.people.device_code_problem = 70018
+            with pytest.raises(ClientAuthenticationError, match="AADSTS70018"):
+                me.get_token("https://management.core.windows.net/.default")
+            azure.people.device_code_problem = None
 
 
 class TestManagedIdentity:

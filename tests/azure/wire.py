@@ -10,6 +10,8 @@ from io import BufferedIOBase
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+Json = dict[str, Any]
+
 BODY_LIMIT = 1 << 20
 PIECE = 1 << 16
 
