@@ -9,6 +9,7 @@ UNSHARE = (
     *("--fork", "--kill-child", "--mount-proc"),
 )
 SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+PRIVATE = ("/etc", "/var/lib", "/var/cache")  # where daemons and clients leave things
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -27,27 +28,32 @@ def which(name: str) -> str | None:
     return shutil.which(name, path=PATH)
 
 
-def furnish(folder: str, addresses: list[str], names: dict[str, str]) -> None:
-    """Give the new namespaces their addresses, their host names and a /run of their own."""
+def furnish(addresses: list[str], names: dict[str, str]) -> None:
+    """Give the new namespaces addresses, host names, and folders that may be written to."""
     _run("ip", "link", "set", "lo", "up")
     for address in addresses:
         _run("ip", "address", "add", f"{address}/32", "dev", "lo")
     _run("mount", "-t", "tmpfs", "tmpfs", "/run")
-    hosts = os.path.join(folder, "hosts")
-    with open(hosts, "w") as file:
-        file.write("127.0.0.1 localhost\n")
-        file.writelines(f"{address} {name}\n" for name, address in names.items())
-    _run("mount", "--bind", hosts, "/etc/hosts")
+    for folder in PRIVATE:
+        _cover(folder)
+    with open("/etc/hosts", "w") as hosts:
+        hosts.write("127.0.0.1 localhost\n")
+        hosts.writelines(f"{address} {name}\n" for name, address in names.items())
 
 
-def trust(folder: str, ca_file: str) -> None:
+def trust(ca_file: str) -> None:
     """Add one certificate authority to the system's own, as a company does."""
-    bundle = os.path.join(folder, "certificates.pem")
-    with open(bundle, "wb") as file:
-        for part in (SYSTEM_CERTIFICATES, ca_file):
-            with open(part, "rb") as certificates:
-                file.write(certificates.read())
-    _run("mount", "--bind", bundle, SYSTEM_CERTIFICATES)
+    with open(ca_file) as ca, open(SYSTEM_CERTIFICATES, "a") as bundle:
+        bundle.write("\n" + ca.read())
+
+
+def _cover(folder: str) -> None:
+    """What is written to a folder goes to /run, and with it."""
+    upper, work = (os.path.join("/run/covers", kind + folder) for kind in ("upper", "work"))
+    os.makedirs(upper)
+    os.makedirs(work)
+    layers = f"lowerdir={folder},upperdir={upper},workdir={work}"
+    _run("mount", "-t", "overlay", "overlay", "-o", layers, folder)
 
 
 def _run(*argv: str) -> None:

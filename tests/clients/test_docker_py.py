@@ -18,7 +18,7 @@ def docker_py(desk: Desk, operation: str, *arguments: str) -> Done:
     """Let docker-py do one thing: the first word of the operation."""
     desk.env["PYTHONPATH"] = ROOT
     program = (sys.executable, "-m", "tests.clients.with_docker_py")
-    verb = operation.split(",")[0]
+    verb = operation.split(",", maxsplit=1)[0]
     return desk.measure(f"docker-py {operation}", *program, verb, *arguments)
 
 

@@ -1,7 +1,10 @@
 """Who signs in: a service principal everywhere else, a managed identity here."""
 
+import pytest
+
+from tests.clients import namespace
 from tests.clients.desk import Desk
-from tests.clients.places import BASE
+from tests.clients.places import BASE, REGISTRY
 
 
 def test_managed_identity(desk: Desk) -> None:
@@ -17,3 +20,22 @@ def test_managed_identity(desk: Desk) -> None:
     assert done.count("metadata") == 1
     assert done.count("sign-in") == 0
     assert done.count("exchange") == 1
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [("skopeo", "list-tags", f"docker://{BASE}"), ("docker", "pull", BASE)],
+    ids=["skopeo", "docker"],
+)
+def test_refused(desk: Desk, argv: tuple[str, ...]) -> None:
+    """Who is refused reads why, from the client, in the helper's own words."""
+    if namespace.which(argv[0]) is None:
+        pytest.skip(f"not installed: {argv[0]}")
+    desk.env["AZURE_CLIENT_SECRET"] = "wrong"
+
+    done = desk.run(*argv)
+
+    assert done.exit != 0
+    assert [call.exit for call in done.helper] == [1]
+    assert REGISTRY in done.helper[0].stderr
+    assert done.helper[0].stderr.strip() in done.stderr

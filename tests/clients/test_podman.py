@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.clients.desk import Desk, needs
+from tests.clients.desk import GUID, Desk, needs
 from tests.clients.places import BASE, REGISTRY
 from tests.clients.recorder import Calls
 
@@ -37,10 +37,13 @@ def test_login_and_logout(desk: Desk) -> None:
     assert Calls(erase=1) == logout.calls
 
 
+@pytest.mark.parametrize("with_password", [False, True])
 @pytest.mark.parametrize("username", ["token"], indirect=True)
-def test_login_refused(desk: Desk) -> None:
+def test_login_refused(desk: Desk, *, with_password: bool) -> None:
     """With `<token>` podman refuses to log in (as documented); nothing is stored."""
-    done = desk.run("podman", "login", REGISTRY)
+    password = ("--username", GUID, "--password", "any") if with_password else ()
+
+    done = desk.run("podman", "login", *password, REGISTRY)
 
     assert done.exit != 0
     assert "Identity token" in done.stderr

@@ -95,7 +95,7 @@ class World:
 @contextlib.contextmanager
 def built(folder: str) -> Iterator[World]:
     """Build the world, in the order in which its parts need each other."""
-    namespace.furnish(folder, [places.AZURE, places.METADATA], places.NAMES)
+    namespace.furnish([places.AZURE, places.METADATA], places.NAMES)
     os.mkdir(places.RUN)
     with contextlib.ExitStack() as stack:
         azure = stack.enter_context(
@@ -109,7 +109,7 @@ def built(folder: str) -> Iterator[World]:
             )
         )
         azure.registry(places.SECOND).token_audience = places.REGISTRY  # one server is both
-        namespace.trust(folder, azure.ca_file)
+        namespace.trust(azure.ca_file)
         storage = os.path.join(places.RUN, "registry")
         auth = {
             "realm": f"https://{places.REGISTRY}/oauth2/token",
