@@ -120,6 +120,12 @@ def exactly(source: BufferedIOBase, size: int) -> bytes:
     return data
 
 
+def acknowledge(connection: socket.socket) -> None:
+    """Without a delay, for urllib3 sends a body through a proxy only after its headers' ACK."""
+    if hasattr(socket, "TCP_QUICKACK"):  # Linux
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
 class Handler(BaseHTTPRequestHandler):
     """Speaks HTTP on one connection; `answer` is all that the listeners add."""
 
@@ -143,6 +149,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def call(self) -> Call:
         headers = {name.lower(): value for name, value in self.headers.items()}
+        if self.command != "GET":
+            acknowledge(self.connection)
         host = headers.get("host", "").lower().removesuffix(":443")
         if "chunked" in headers.get("transfer-encoding", "").lower():
             stream = chunks(self.rfile)
