@@ -1,0 +1,128 @@
+"""Answer from the cache, else open the slow door.
+
+This module, ``paths``, ``registry`` and ``entry`` are the fast staircase: a cached ``get`` runs
+through them and imports nothing else from disk. One ``import json`` would cost more than everything
+they do. Annotations stay quoted here: evaluating them costs as much as a file access.
+"""
+
+import gc
+
+gc.disable()  # nothing here makes garbage; a collection costs as much as the look-up
+
+import _signal  # built into the interpreter; ``signal`` is not
+import os
+import sys
+from time import time
+
+import docker_credential_acr.entry as entry
+import docker_credential_acr.paths as paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from docker_credential_acr.watchdog import Watchdog
+
+NOT_FOUND = b"credentials not found in native keychain\n"  # clients compare it to the letter
+STDIN_LIMIT = 64 * 1024  # bytes
+STDIN_SECONDS = 5
+TOTAL_SECONDS = 27  # the default deadline of 25 s and two for its own answer
+_NO_INPUT = (
+    b"no registry host came on standard input within 5 s; "
+    b"try: echo HOST | docker-credential-acr get [no-input]\n"
+)
+
+
+def main() -> int:
+    """Run the program: verb in ``sys.argv``, host on standard input, answer on standard output."""
+    if sys.stdout is None:  # closed: there is nobody to answer, and our files must not become it
+        return 1
+    given = watchdog = None
+    if sys.argv[1:] == ["get"]:
+        if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+            _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends us without a traceback
+        watchdog = _bound(STDIN_SECONDS, _no_input)
+        given = read_input(STDIN_LIMIT)
+        # A file system that hangs ends the process all the same: the default action needs no Python.
+        _bound(TOTAL_SECONDS, _signal.SIG_DFL)
+        answer = cached(given)
+        if answer is not None:
+            # The answer is out: tearing the interpreter down would cost more than the look-up.
+            os._exit(0 if write(1, answer) and answer != NOT_FOUND else 1)
+    from docker_credential_acr.cli import run  # noqa: PLC0415  everything slow starts here
+
+    return run(sys.argv[1:], given, watchdog)
+
+
+def _bound(seconds: int, action: "Callable[[int, object], object] | int") -> "Watchdog | None":
+    """Bound the time by an alarm: a thread costs more. The slow path replaces it with the watchdog."""
+    if os.name == "nt":
+        from docker_credential_acr.watchdog import Watchdog  # noqa: PLC0415  no alarm on Windows
+
+        return Watchdog(seconds, _NO_INPUT)
+    _signal.signal(_signal.SIGALRM, action)
+    _signal.alarm(seconds)
+    return None
+
+
+def _no_input(*_: object) -> None:
+    write(1, _NO_INPUT)
+    write(2, _NO_INPUT)
+    os._exit(1)
+
+
+def read_input(limit: int) -> bytes:
+    """Return standard input, at most one byte more than *limit*; nothing if it is closed."""
+    data = b""
+    while sys.stdin is not None and len(data) <= limit:
+        try:
+            part = os.read(0, limit + 1 - len(data))
+        except OSError:  # a directory
+            break
+        if not part:
+            break
+        data += part
+    return data
+
+
+def write(descriptor: int, data: bytes) -> bool:
+    """Write all of *data*; tell whether the other side took it."""
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError:
+        return False
+    return True
+
+
+def cached(given: bytes) -> "bytes | None":
+    """Return the reply to the input *given*, the not-found line, or None: the slow path must decide."""
+    get = paths.variable
+    server = given.removeprefix(b"\xef\xbb\xbf").strip()
+    if not server or len(given) > STDIN_LIMIT or get("ACR_CRED_DEBUG"):
+        return None
+    folder = paths.cache_folder(get)
+    settings = entry.settings_stamp(get)
+    suffixes, watched, named = (), (), b""
+    if settings is not None:
+        gate = entry.read_gate(folder, settings) if folder else None
+        if gate is None:
+            return None
+        suffixes, watched, named = gate
+    stamped = entry.stamp(get, settings, watched)
+    # A plain host that is in the cache passed the gate when it was saved.
+    if folder and not server.translate(None, entry.PLAIN):
+        answer = entry.answer(folder, server.decode(), stamped, time())
+        if answer is not None:
+            return entry.render(server, answer)
+    import docker_credential_acr.registry as registry  # noqa: PLC0415, PLR0402
+
+    host = registry.host_in(server)
+    if host is None or not registry.is_ours(host, suffixes, named):
+        return NOT_FOUND
+    answer = entry.answer(folder, host, stamped, time()) if folder else None
+    return answer and entry.render(server, answer)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""The writing side of the cache: folder, lock, save, erase, list, sweep.
+
+The cache makes things quick and is never needed: without a folder, a lock or a free byte on the disk
+the answer is given all the same. Readers take no lock (``entry``), so what they can see is only ever
+replaced whole.
+"""
+
+import contextlib
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from docker_credential_acr import entry
+from docker_credential_acr.deadline import Deadline
+
+# How long a waiter waits for each lock. A holder that was stopped costs one sign-in per 8 s, never one
+# for each waiter: only the holder of the second lock goes on, however long that takes.
+_LOCKS = {".lock": 8.0, ".lock2": 60.0}
+_POLL_SECONDS = 0.05
+FAILURE_SECONDS = 5.0
+_FAILED = ".failed"
+_TEMPORARY = ".tmp"
+_SWEEP_MARK = "swept"
+_SWEEP_EVERY = 3600.0  # seconds
+_SWEEP_NAMES = 200
+_DEAD_AFTER = 24 * 3600.0  # seconds since the last change; no token lives that long
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The cache folder; *fd* keeps it the same one whatever happens to its name (POSIX only)."""
+
+    path: str
+    fd: int | None
+
+    def name(self, name: str) -> str:
+        return name if self.fd is not None else os.path.join(self.path, name)
+
+
+def open_folder(path: str | None) -> Folder | None:
+    """Return the folder *path*, created 0700 or made so; None if it cannot be had or is not ours."""
+    if not path:
+        return None
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+        if os.name == "nt":
+            return Folder(path, None)
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
+        found = os.fstat(fd)
+        if found.st_uid != os.geteuid():
+            os.close(fd)
+            return None
+        if stat.S_IMODE(found.st_mode) & 0o077 or stat.S_IMODE(found.st_mode) & 0o700 != 0o700:
+            os.fchmod(fd, 0o700)
+    except (OSError, ValueError):
+        return None
+    return Folder(path, fd)
+
+
+def save(folder: Folder | None, name: str, data: bytes) -> None:
+    """Replace the file *name* whole; a full disk or a read-only home is not an error here."""
+    if folder is None:
+        return
+    temporary = f"{name}.{os.getpid():x}{time.monotonic_ns():x}{_TEMPORARY}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(folder.name(temporary), flags, 0o600, dir_fd=folder.fd)
+    except (OSError, ValueError):
+        return
+    _unfinished.add((folder, temporary))
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if os.name != "nt":
+                os.fchmod(descriptor, 0o600)  # whatever the umask
+            file.write(data)
+        os.replace(
+            folder.name(temporary), folder.name(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd
+        )
+    except OSError:
+        _remove(folder, temporary)
+    finally:
+        _unfinished.discard((folder, temporary))
+    _sweep(folder)
+
+
+_unfinished: set[tuple[Folder, str]] = set()
+
+
+def drop_unfinished() -> None:
+    """Remove temporary files of a write that will not be finished: for the watchdog."""
+    for folder, temporary in list(_unfinished):
+        _remove(folder, temporary)
+
+
+def _remove(folder: Folder, name: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        os.unlink(folder.name(name), dir_fd=folder.fd)
+
+
+@contextlib.contextmanager
+def turn(
+    folder: Folder | None, name: str, deadline: Deadline, look: Callable[[], bytes | None]
+) -> Iterator[bytes | None]:
+    """Wait for the turn to sign in for *name*; give what *look* finds, or None: it is our turn.
+
+    Waiters look again while they wait, so that most of them never hold a lock.
+    Raises OutOfTime if the turn does not come.
+    """
+    held = []
+    found = look()
+    try:
+        for suffix, seconds in _LOCKS.items() if folder is not None and found is None else ():
+            descriptor = _open_lock(folder, name + suffix)
+            if descriptor is None:
+                break  # no lock to be had: go on without
+            held.append(descriptor)
+            locked, found = _wait(descriptor, Deadline.after(deadline.share(seconds)), look)
+            if locked or found is not None:
+                break
+        else:
+            if held:
+                deadline.share(
+                    0
+                )  # two holders that do not move: nobody else goes on without a turn
+        yield found
+    finally:
+        for descriptor in held:
+            os.close(descriptor)  # which releases the lock; the file is kept: its inode is the lock
+
+
+def _open_lock(folder: Folder | None, name: str) -> int | None:
+    if folder is None:
+        return None
+    flags = os.O_RDWR | os.O_CREAT | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(folder.name(name), flags, 0o600, dir_fd=folder.fd)
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _wait(
+    descriptor: int, until: Deadline, look: Callable[[], bytes | None]
+) -> tuple[bool, bytes | None]:
+    """Poll lock and entry; True if the lock is held or cannot be had on this file system."""
+    from filelock import lock_descriptor  # noqa: PLC0415  40 ms that a hit must not pay
+
+    while True:
+        try:
+            locked = lock_descriptor(descriptor, blocking=False)
+        except OSError:
+            locked = True
+        found = look()
+        if locked or found is not None or not until.left():
+            return locked, found
+        time.sleep(_POLL_SECONDS)
+
+
+def erase(folder: Folder | None, host: str) -> None:
+    """Remove all entries and failure notes of *host*, whoever asked; locks stay."""
+    for name in names(folder):
+        if name.startswith(_prefix(host)) and not name.endswith(tuple(_LOCKS)):
+            _remove_in(folder, name)
+
+
+def names(folder: Folder | None) -> list[str]:
+    if folder is None:
+        return []
+    try:
+        return os.listdir(folder.path if folder.fd is None else folder.fd)
+    except OSError:
+        return []
+
+
+def _remove_in(folder: Folder | None, name: str) -> None:
+    if folder is not None:
+        _remove(folder, name)
+
+
+def _prefix(host: str) -> str:
+    return entry.file_name(host, b"").partition("@")[0] + "@"
+
+
+def note_failure(folder: Folder | None, name: str, failure: dict[str, object], now: float) -> None:
+    """Remember that *name* failed, so that a storm of callers does not hammer those who refuse."""
+    save(folder, name + _FAILED, json.dumps({"at": now, **failure}).encode() + b"\n")
+
+
+def failure(folder: Folder | None, name: str) -> dict[str, object] | None:
+    """Return what note_failure wrote about *name*, or None; it counts until the next success."""
+    if folder is None:
+        return None
+    data = entry.read_private(os.path.join(folder.path, name + _FAILED))
+    try:
+        found = json.loads(data) if data else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("at"), int | float) else None
+
+
+def forget_failure(folder: Folder | None, name: str) -> None:
+    _remove_in(folder, name + _FAILED)
+
+
+def _sweep(folder: Folder) -> None:
+    """Remove old temporary files and dead entries: 200 names at most, at most once an hour."""
+    now = time.time()
+    try:
+        if now - os.stat(folder.name(_SWEEP_MARK), dir_fd=folder.fd).st_mtime < _SWEEP_EVERY:
+            return
+        os.utime(folder.name(_SWEEP_MARK), dir_fd=folder.fd)
+    except FileNotFoundError:
+        with contextlib.suppress(OSError):
+            flags = os.O_WRONLY | os.O_CREAT | _NO_FOLLOW
+            os.close(os.open(folder.name(_SWEEP_MARK), flags, 0o600, dir_fd=folder.fd))
+        return
+    except OSError:
+        return
+    with (
+        contextlib.suppress(OSError),
+        os.scandir(folder.fd if folder.fd is not None else folder.path) as found,
+    ):
+        for _, item in zip(range(_SWEEP_NAMES), found, strict=False):
+            limit = _SWEEP_EVERY if item.name.endswith(_TEMPORARY) else _DEAD_AFTER
+            if now - item.stat(follow_symlinks=False).st_mtime > limit:
+                _remove(folder, item.name)  # a lock, too: at worst two sign in where one would do

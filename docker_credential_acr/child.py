@@ -1,0 +1,123 @@
+"""Start a program safely: found on absolute paths only, clean environment, own group, bounded."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+
+from docker_credential_acr.deadline import Deadline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import IO
+
+LARGEST = 64 * 1024  # bytes of an answer
+_GRACE = 0.3  # seconds for the pipes of a program that has ended
+
+_running: set["subprocess.Popen[bytes]"] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a program ended; *code* is None if it was ended because it ran or wrote too long."""
+
+    code: int | None
+    out: bytes
+    err: bytes
+
+
+def find(name: str, environ: "Mapping[str, str]") -> str | None:
+    """Return the absolute path of the program *name*, or None.
+
+    Empty and relative entries of PATH are passed over: they would run what lies in the directory that
+    somebody happens to build in.
+    """
+    entries = [entry for entry in environ.get("PATH", "").split(os.pathsep) if os.path.isabs(entry)]
+    found = shutil.which(name, path=os.pathsep.join(entries))
+    return found if found and os.path.isabs(found) else None
+
+
+def environment(environ: "Mapping[str, str]") -> dict[str, str]:
+    """Return *environ* for a child: without what steers Python or a frozen program, and marked.
+
+    With ``ACR_CRED_NESTED`` set this program starts no helper: a chain that leads back to us ends.
+    """
+    clean = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(("PYTHON", "_PYI_", "_MEI")) and name != "SSLKEYLOGFILE"
+    }
+    if getattr(sys, "frozen", False):
+        original = clean.pop("LD_LIBRARY_PATH_ORIG", None)
+        clean.pop("LD_LIBRARY_PATH", None)
+        if original:
+            clean["LD_LIBRARY_PATH"] = original
+    return {**clean, "ACR_CRED_NESTED": "1"}
+
+
+def run(
+    arguments: list[str], deadline: Deadline, most: float, environ: "Mapping[str, str]"
+) -> Result:
+    """Run a program and return its output; *most* is its time limit in seconds.
+
+    Raises OSError if it cannot be started, OutOfTime if the deadline has passed already.
+    """
+    seconds = deadline.share(most)
+    process = subprocess.Popen(
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=os.environ.get("SystemRoot") if os.name == "nt" else "/",
+        env=environment(environ),
+        start_new_session=True,
+    )
+    _running.add(process)
+    out, err = bytearray(), bytearray()
+    readers = [
+        threading.Thread(target=_collect, args=(pipe, into), daemon=True)
+        for pipe, into in ((process.stdout, out), (process.stderr, err))
+    ]
+    for reader in readers:
+        reader.start()
+    code: int | None
+    try:
+        code = process.wait(seconds)
+        for reader in readers:
+            reader.join(_GRACE)  # a grandchild may hold the pipe for as long as it likes
+    except subprocess.TimeoutExpired:
+        code = None
+    finally:
+        end(process)
+    return Result(None if len(out) > LARGEST else code, bytes(out), bytes(err[:LARGEST]))
+
+
+def _collect(pipe: "IO[bytes] | None", into: bytearray) -> None:
+    assert pipe is not None  # noqa: S101  asked for above
+    with contextlib.suppress(OSError, ValueError):
+        while part := os.read(pipe.fileno(), 65536):
+            if len(into) <= LARGEST:  # the rest is read and dropped, so that the program can end
+                into += part
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End *process* with its whole group and forget it."""
+    with contextlib.suppress(OSError):
+        if os.name == "nt":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE)
+    _running.discard(process)
+
+
+def end_all() -> None:
+    """End every program that is still running: for the watchdog."""
+    for process in list(_running):
+        end(process)

@@ -1,0 +1,1 @@
+"""The verbs: two doors for machines, the others for people."""

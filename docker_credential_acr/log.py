@@ -1,0 +1,49 @@
+"""The log: off by default, one private file when asked for, never a secret in it.
+
+``ACR_CRED_DEBUG=FILE`` names the file. There is no switch that shows secrets.
+"""
+
+import logging
+import os
+import re
+import warnings
+
+from docker_credential_acr.secret import redacted
+
+_TOKEN = re.compile(r"eyJ[\w-]{8,}[\w.~+/=-]*")  # a JWT of somebody else's making
+_FORM = re.compile(
+    r"(?i)((?:secret|password|assertion|token|authorization|code)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]{8,}"
+)
+
+log = logging.getLogger("docker_credential_acr")
+
+
+class _Redacting(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        text = redacted(super().format(record))
+        text = _FORM.sub(r"\1<secret>", _TOKEN.sub("<token>", text))
+        return text.replace("\n", "\\n")
+
+
+def start(path: str | None) -> None:
+    """Send what is logged to *path*, created 0600; without it silence every logger, the SDK's too.
+
+    A file that cannot be opened safely is passed over: a log is never a reason for a failed pull.
+    """
+    root = logging.getLogger()
+    root.addHandler(logging.NullHandler())  # else warnings would land on standard error
+    logging.raiseExceptions = False
+    warnings.simplefilter("ignore")  # a success has nothing to say on standard error
+    if not path:
+        return
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
+        if os.name != "nt":
+            os.fchmod(descriptor, 0o600)  # it may have been there
+    except OSError:
+        return
+    handler = logging.StreamHandler(os.fdopen(descriptor, "a", encoding="utf-8"))
+    handler.setFormatter(_Redacting("%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"))
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)

@@ -1,0 +1,23 @@
+"""The authentication methods: one module each, one table.
+
+A new method is a new file here, a row of the table, and a row in README.
+"""
+
+from collections.abc import Mapping
+
+from docker_credential_acr.methods import (
+    automatic,
+    azure_cli,
+    client_secret,
+    managed_identity,
+    workload_identity,
+)
+from docker_credential_acr.methods.contract import Method
+
+METHODS: Mapping[str, Method] = {
+    "automatic": automatic,
+    "azure-cli": azure_cli,
+    "client-secret": client_secret,
+    "workload-identity": workload_identity,
+    "managed-identity": managed_identity,
+}

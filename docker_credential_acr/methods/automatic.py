@@ -1,0 +1,56 @@
+"""`automatic`: the first method that has something to try, by cheap local signals only.
+
+It never opens a browser, never takes the admin user, and never waits for a metadata address that
+nothing announced. A method that was tried and refused ends the search: a wrong secret must not turn
+silently into somebody else's sign-in.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from docker_credential_acr.errors import MethodUnavailable
+from docker_credential_acr.log import log
+from docker_credential_acr.methods import (
+    azure_cli,
+    client_secret,
+    managed_identity,
+    workload_identity,
+)
+from docker_credential_acr.methods.contract import EntraToken, Method, SignIn
+
+INPUTS = ()
+SECRET_INPUTS = ()
+
+ORDER: Mapping[str, Method] = {
+    "client-secret": client_secret,
+    "workload-identity": workload_identity,
+    "managed-identity": managed_identity,
+    "azure-cli": azure_cli,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    pass
+
+
+def detect(environ: Mapping[str, str]) -> Options:
+    raise MethodUnavailable("automatic is not tried by itself", "name a method", "no-method")
+
+
+def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:  # noqa: ARG001
+    reasons = []
+    for name, method in ORDER.items():
+        try:
+            token = method.entra_token(method.detect(sign_in.environ), sign_in, audience)
+        except MethodUnavailable as reason:
+            log.debug("%s: %s", name, reason.what)
+            reasons.append(f"{name}: {reason.what}")
+            continue
+        log.debug("%s: signed in", name)
+        return token
+    raise MethodUnavailable(
+        "no way to sign in was found (" + "; ".join(reasons) + ")",
+        "run az login, or name a method in the settings",
+        "no-method",
+    )

@@ -1,0 +1,205 @@
+"""Entra ID as the service-principal methods meet it: one token request, and what a refusal means."""
+
+import re
+from collections.abc import Callable
+
+from docker_credential_acr.errors import (
+    AudienceUnknown,
+    Failure,
+    SettingsError,
+    SignInRefused,
+    Unreachable,
+)
+from docker_credential_acr.methods.contract import EntraToken, SignIn
+from docker_credential_acr.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Microsoft says that the numbers may change: they choose the words, never what is done next (but for
+# the audience, where the only thing that is done is another try).
+_REFUSALS: dict[str, tuple[str, str, str]] = {
+    "7000215": (
+        "Entra refused the client secret",
+        "give the secret's value, not its id, and check that it belongs to this client id",
+        "client-secret-refused",
+    ),
+    "7000222": (
+        "the client secret has expired",
+        "create a new secret for the app registration and give that one",
+        "client-secret-expired",
+    ),
+    "700016": (
+        "Entra does not know the client id in this tenant",
+        "check client_id and tenant_id; an app of another tenant needs its service principal here",
+        "app-unknown",
+    ),
+    "90002": ("Entra does not know the tenant", "check tenant_id and the cloud", "tenant-unknown"),
+    "900023": ("Entra does not know the tenant", "check tenant_id and the cloud", "tenant-unknown"),
+    "70021": (
+        "no federated credential of the app matches the assertion",
+        "compare issuer, subject and audience of the app's federated credential with the token's",
+        "assertion-refused",
+    ),
+    "700211": (
+        "no federated credential of the app matches the assertion's issuer",
+        "compare the issuer of the app's federated credential with the token's",
+        "assertion-refused",
+    ),
+    "700212": (
+        "no federated credential of the app matches the assertion's audience",
+        "the audience is api://AzureADTokenExchange unless the app's federated credential says otherwise",
+        "assertion-refused",
+    ),
+    "700213": (
+        "no federated credential of the app matches the assertion's subject",
+        "compare the subject of the app's federated credential with the token's",
+        "assertion-refused",
+    ),
+    "700024": (
+        "the federated token is outside the time in which it is valid",
+        "check this machine's clock, and that the token file is renewed",
+        "assertion-expired",
+    ),
+    "50013": (
+        "Entra cannot verify the federated token",
+        "check that the issuer's keys are public and that the token is of this issuer",
+        "assertion-refused",
+    ),
+    "53003": (
+        "Conditional Access does not allow this sign-in",
+        "ask whoever runs the tenant's policies",
+        "sign-in-blocked",
+    ),
+    "50076": (
+        "a second factor is needed, which cannot be given here",
+        "sign in again with az login, or use a method without a person",
+        "sign-in-blocked",
+    ),
+    "50079": (
+        "a second factor is needed, which cannot be given here",
+        "sign in again with az login, or use a method without a person",
+        "sign-in-blocked",
+    ),
+    "50173": ("the sign-in was revoked", "sign in again with az login", "sign-in-expired"),
+    "700082": ("the sign-in has expired", "sign in again with az login", "sign-in-expired"),
+}
+_AUDIENCE_UNKNOWN = frozenset({"500011", "50001"})
+_CODE = re.compile(r"AADSTS(\d{4,8})")
+_CORRELATION = re.compile(r"(?i)correlation[ _]?id\W{1,4}([0-9a-f-]{36})")
+
+
+def client_token(
+    client_id: str,
+    tenant: str,
+    credential: "str | dict[str, Callable[[], str]]",
+    sign_in: SignIn,
+    audience: str,
+) -> EntraToken:
+    """Return a token of the client-credentials grant; *credential* is a secret or an assertion.
+
+    msal directly: it is what azure-identity itself calls, at half the time to import.
+    Raises SignInRefused, AudienceUnknown, Unreachable.
+    """
+    import msal  # noqa: PLC0415  an SDK is loaded when its method is used
+
+    from docker_credential_acr.transport import Session  # noqa: PLC0415
+
+    if sign_in.authority is None:
+        raise SettingsError(
+            f"the sign-in address of the cloud {sign_in.cloud.name} is not on record",
+            f'give it: [clouds.NAME] with suffix = "{sign_in.cloud.suffix}" and authority = "https://..."',
+            "settings-invalid",
+        )
+    session = _Remembering(Session(sign_in.deadline))
+    try:
+        result: dict[str, Any] = msal.ConfidentialClientApplication(
+            client_id,
+            client_credential=credential,
+            authority=f"https://{sign_in.authority}/{tenant}",
+            instance_discovery=None if sign_in.cloud.discovery else False,
+            http_client=session,
+        ).acquire_token_for_client([audience + "/.default"])
+    except (ValueError, KeyError, RuntimeError) as error:  # discovery that was refused or not JSON
+        raise refusal(session.last_text or str(error), sign_in.authority) from error
+    token = result.get("access_token")
+    if isinstance(token, str) and token:
+        return EntraToken(Secret(token), tenant)
+    raise refusal(str(result), sign_in.authority)
+
+
+class _Remembering:
+    """The session as msal sees it; keeps the last answer, which msal drops when discovery fails."""
+
+    def __init__(self, session: "Any") -> None:
+        self._session = session
+        self.last_text = ""
+
+    def get(self, url: str, **options: "Any") -> "Any":
+        return self._noted(self._session.get(url, **options))
+
+    def post(self, url: str, **options: "Any") -> "Any":
+        return self._noted(self._session.post(url, **options))
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _noted(self, response: "Any") -> "Any":
+        from docker_credential_acr.transport import correlation, host_of, retry_after  # noqa: PLC0415
+
+        status = response.status_code
+        if status == 429 or status >= 500:  # noqa: PLR2004  HTTP
+            raise unavailable(
+                host_of(response.request), status, retry_after(response), correlation(response)
+            )
+        self.last_text = response.text
+        return response
+
+
+def unavailable(host: str, status: int, seconds: float | None, correlated: str) -> Unreachable:
+    if status == 429:  # noqa: PLR2004  HTTP
+        wait = f"try again in {seconds:.0f} s" if seconds is not None else "try again in a minute"
+        return Unreachable(
+            f"{host} is throttling sign-ins (HTTP 429){correlated}", wait, "entra-throttled"
+        )
+    return Unreachable(
+        f"{host} has a fault of its own (HTTP {status}){correlated}",
+        "try again in a minute; look at the Azure status page if it stays",
+        "entra-unavailable",
+    )
+
+
+def refusal(text: str, where: str) -> Failure:
+    """Return what Entra's answer *text* means, without any of its words but numbers and ids."""
+    found = _CODE.search(text)
+    code = found[1] if found else ""
+    correlated = _CORRELATION.search(text)
+    suffix = f" (AADSTS{code}" if code else f" ({where}"
+    suffix += f", correlation id {correlated[1]})" if correlated else ")"
+    if code in _AUDIENCE_UNKNOWN:
+        return AudienceUnknown(
+            "Entra does not know the registry audience in this tenant or cloud" + suffix,
+            "set audience in the settings to one that it knows",
+            "audience-unknown",
+        )
+    if "invalid_instance" in text:
+        return SettingsError(
+            f"Microsoft does not vouch for the authority {where}",
+            "if it is the sign-in address of a private cloud, define it in [clouds.NAME]",
+            "authority-unknown",
+        )
+    if code in _REFUSALS:
+        what, hint, reference = _REFUSALS[code]
+        return SignInRefused(what + suffix, hint, reference)
+    if not code and "error" not in text:
+        return Unreachable(
+            f"{where} gave no usable answer",
+            "check for a proxy or a login page that answers in its place",
+            "answer-unusable",
+        )
+    return SignInRefused(
+        "Entra refused the sign-in" + suffix,
+        "look the number up at https://login.microsoftonline.com/error",
+        "sign-in-refused",
+    )

@@ -1,0 +1,157 @@
+"""`managed-identity`: VM, scale set, App Service, Functions, Container Apps, Machine Learning, Arc ...
+
+msal finds the source (its ``managed_identity.py``) and speaks to it through our metadata session, which
+knows no proxy: with ``HTTP_PROXY`` set the SDK would send the request for the token there.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from docker_credential_acr.errors import (
+    AudienceUnknown,
+    Failure,
+    MethodUnavailable,
+    SettingsError,
+    SignInRefused,
+    Unreachable,
+)
+from docker_credential_acr.methods.contract import EntraToken, SignIn
+from docker_credential_acr.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+INPUTS = (
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_SERVER_THUMBPRINT",
+    "IMDS_ENDPOINT",
+    "MSI_ENDPOINT",
+    "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+    "AZURE_CLIENT_ID",
+)
+SECRET_INPUTS = ("IDENTITY_HEADER", "MSI_SECRET")
+
+SELECTORS = ("client_id", "resource_id", "object_id")
+_SIGNALS = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_POD_IDENTITY_AUTHORITY_HOST")
+_CHASSIS = "/sys/class/dmi/id/chassis_asset_tag"
+_AZURE_CHASSIS = "7783-7084-3265-9085-8269-3286-77"  # the same on every Azure machine
+_PROBE_SECONDS = 2.0  # hosted runners look like Azure, too, and have nobody who answers
+_METADATA_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    client_id: str | None = None
+    resource_id: str | None = None
+    object_id: str | None = None
+    probe: bool = False  # set by detect, not by settings: only a chassis tag speaks for it
+
+
+def detect(environ: Mapping[str, str]) -> Options:
+    client_id = environ.get("AZURE_CLIENT_ID")
+    if any(environ.get(name) for name in _SIGNALS):
+        return Options(client_id=client_id)
+    try:
+        with open(_CHASSIS, encoding="ascii") as file:
+            tag = file.read(64).strip()
+    except (OSError, ValueError):
+        tag = ""
+    if tag == _AZURE_CHASSIS:
+        return Options(client_id=client_id, probe=True)
+    raise MethodUnavailable(
+        "no sign of a managed identity on this machine",
+        'on an Azure machine set method = "managed-identity"',
+        "inputs-missing",
+    )
+
+
+def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
+    import msal  # noqa: PLC0415  an SDK is loaded when its method is used
+
+    from docker_credential_acr.deadline import Deadline  # noqa: PLC0415
+    from docker_credential_acr.transport import Session  # noqa: PLC0415
+
+    given = {name: getattr(options, name) for name in SELECTORS if getattr(options, name)}
+    if len(given) > 1:
+        raise SettingsError(
+            f"{' and '.join(given)} name one identity each",
+            "give only one of them",
+            "settings-invalid",
+        )
+    most = _PROBE_SECONDS if options.probe else _METADATA_SECONDS
+    deadline = Deadline.after(sign_in.deadline.share(most))
+    who = (
+        msal.UserAssignedManagedIdentity(**given) if given else msal.SystemAssignedManagedIdentity()
+    )
+    session = Session(deadline, metadata=True)
+    try:
+        if _in_cloud_shell(sign_in.environ):
+            result = _cloud_shell(session, sign_in.environ["MSI_ENDPOINT"], audience)
+        else:
+            client = msal.ManagedIdentityClient(who, http_client=session)
+            result = client.acquire_token_for_client(resource=audience)
+    except (json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
+        raise _absent(
+            options, "the metadata service gave no usable answer", "answer-unusable"
+        ) from error
+    except msal.ManagedIdentityError as error:
+        raise SignInRefused(
+            "the managed identity source of this machine cannot be used",
+            "check the IDENTITY_* variables of this machine",
+            "metadata-refused",
+        ) from error
+    except Unreachable as error:
+        raise _unreachable(options, error) from error
+    token = result.get("access_token") if isinstance(result, dict) else None
+    if isinstance(token, str) and token:
+        return EntraToken(Secret(token))
+    raise _refused(options, given, str(result))
+
+
+def _in_cloud_shell(environ: Mapping[str, str]) -> bool:
+    return bool(
+        environ.get("MSI_ENDPOINT")
+        and not environ.get("MSI_SECRET")
+        and not environ.get("IDENTITY_ENDPOINT")
+    )
+
+
+def _cloud_shell(session: "Any", endpoint: str, audience: str) -> "dict[str, Any]":
+    """Ask Cloud Shell, which speaks for the person who is signed in to the portal."""
+    response = session.post(endpoint, data={"resource": audience}, headers={"Metadata": "true"})
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def _absent(options: Options, what: str, reference: str) -> Failure:
+    hint = 'not on Azure? set method = "azure-cli" or another one in the settings'
+    kind: type[Failure] = MethodUnavailable if options.probe else Unreachable
+    return kind(what, hint, reference)
+
+
+def _unreachable(options: Options, error: Unreachable) -> Failure:
+    if error.reference in ("answer-unusable", "redirect-refused", "tls-settings"):
+        return error
+    return _absent(options, "no metadata service answers on this machine", "metadata-unreachable")
+
+
+def _refused(options: Options, given: dict[str, str], text: str) -> Failure:
+    """Tell an identity that is not there from an audience that is not known."""
+    if "500011" in text or "invalid_resource" in text or "AADSTS50001:" in text:
+        return AudienceUnknown(
+            "the managed identity's tenant or cloud does not know the registry audience",
+            "set audience in the settings to one that it knows",
+            "audience-unknown",
+        )
+    which = " and ".join(f"{key} {value}" for key, value in given.items()) or "system-assigned"
+    what = f"this machine has no such managed identity ({which})"
+    hint = (
+        "assign it to this machine, or correct the settings"
+        if given
+        else "assign one, or name a user-assigned identity by client_id in the settings"
+    )
+    if options.probe:
+        return MethodUnavailable(what, hint, "identity-not-found")
+    return SignInRefused(what, hint, "identity-not-found")

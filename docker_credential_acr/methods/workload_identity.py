@@ -1,0 +1,40 @@
+"""`workload-identity`: a projected service-account token, as the AKS webhook arranges it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from docker_credential_acr.errors import MethodUnavailable
+from docker_credential_acr.methods import entra, sources
+from docker_credential_acr.methods.client_secret import needed
+from docker_credential_acr.methods.contract import EntraToken, SignIn
+
+INPUTS = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE")
+SECRET_INPUTS = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    client_id: str | None = None
+    token_file: str | None = None
+
+
+def detect(environ: Mapping[str, str]) -> Options:
+    missing = [name for name in INPUTS if not environ.get(name)]
+    if missing:
+        raise MethodUnavailable(
+            f"{', '.join(missing)} not set",
+            "give the pod the label azure.workload.identity/use and an annotated service account",
+            "inputs-missing",
+        )
+    return Options()
+
+
+def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
+    path = needed(options.token_file, "token_file", "AZURE_FEDERATED_TOKEN_FILE", sign_in)
+    return entra.client_token(
+        needed(options.client_id, "client_id", "AZURE_CLIENT_ID", sign_in),
+        needed(sign_in.tenant_id, "tenant_id", "AZURE_TENANT_ID", sign_in),
+        {"client_assertion": lambda: sources.from_file(path, "federated token").reveal()},
+        sign_in,
+        audience,
+    )

@@ -1,0 +1,264 @@
+"""The references of errors: for each its cause, how to check it, how to fix it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    cause: str
+    check: str
+    fix: str
+
+
+REFERENCES: dict[str, Reference] = {
+    "no-input": Reference(
+        "The verbs get, store and erase read the registry's host (store: a JSON object) from standard input, and nothing came within 5 seconds, or it was not closed.",
+        "Run: echo myregistry.azurecr.io | docker-credential-acr get",
+        "Give the host on standard input and close it. Docker and its kin do so by themselves.",
+    ),
+    "input-too-long": Reference(
+        "More came on standard input than a host (64 KiB) or a login (1 MiB) can have.",
+        "Look at what the client or script sends.",
+        "Send one host to get and erase, one JSON object to store.",
+    ),
+    "bad-login": Reference(
+        "store was given something else than the JSON object of the protocol.",
+        "It has the members ServerURL, Username and Secret, all of them texts.",
+        "Use the client's own login command; if it is a script's, correct the object.",
+    ),
+    "store-not-ours": Reference(
+        "A client wants to keep the login of a registry that is not Azure's here. It was refused rather than dropped silently.",
+        "Look for credsStore in Docker's config.json: it sends every registry's login here.",
+        'Use credHelpers with the registry\'s host instead: {"credHelpers": {"NAME.azurecr.io": "acr"}}.',
+    ),
+    "store-not-kept": Reference(
+        "docker login was given a user name and password of its own (admin user, repository token, service principal). This version keeps registry tokens only.",
+        "docker-credential-acr version",
+        "No docker login is needed: pulls sign in by the settings. A service principal's id and secret go into AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or into the settings.",
+    ),
+    "store-not-a-token": Reference(
+        "The user names <token> and 00000000-0000-0000-0000-000000000000 stand for a registry token, and the secret is none, has expired, or is another registry's.",
+        "az acr login --name NAME --expose-token prints a token of that registry; its life is about 3 hours.",
+        "Leave docker login out: docker pull signs in by itself. Or log in with a fresh token of this very registry.",
+    ),
+    "settings-invalid": Reference(
+        "The settings file has a mistake, at the line and key that the message names.",
+        "The message gives the nearest spelling or the values that are known.",
+        "Correct the line. settings.schema.json in the package lets editors check the file while you type.",
+    ),
+    "settings-missing": Reference(
+        "The settings file cannot be read, or ACR_CRED_CONFIG names one that is not there.",
+        "Look at ACR_CRED_CONFIG and at who may read the file.",
+        "Correct or unset ACR_CRED_CONFIG. Without a settings file the defaults hold.",
+    ),
+    "settings-unsafe": Reference(
+        "Somebody else may have written the settings file: it belongs to another user, or its group or everybody can change it. Settings decide who gets your credentials and may run commands.",
+        "ls -l on the file that the message names",
+        "chown it to yourself or root, and chmod go-w.",
+    ),
+    "variable-invalid": Reference(
+        "An environment variable holds a value that cannot be used.",
+        "The message names the variable and what it takes.",
+        "Correct or unset it.",
+    ),
+    "no-method": Reference(
+        "The method automatic found nothing to sign in with. It goes by cheap local signs: AZURE_* variables, a workload identity's token file, a managed identity's variables or an Azure machine, a signed-in Azure CLI.",
+        "The message gives each method's reason.",
+        "Sign in with az login, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or name a method in the settings.",
+    ),
+    "inputs-missing": Reference(
+        "The method lacks something that it signs in with: a tenant, a client id, a secret or a token file.",
+        "The message names the key and the variable.",
+        "Set one of the two. In CI check that the variable reaches the step that runs docker.",
+    ),
+    "secret-unreadable": Reference(
+        "A secret or token comes from a file or command of the settings, and could not be had from there.",
+        "Read the file or run the command as the same user.",
+        "Correct path and rights; the value stands alone on one line.",
+    ),
+    "client-secret-refused": Reference(
+        "Entra knows the app, but not this client secret (AADSTS7000215).",
+        "In the portal, App registrations, Certificates & secrets: the Secret ID is not the secret's value.",
+        "Create a new secret and give its value. Check that client id and secret are of the same app.",
+    ),
+    "client-secret-expired": Reference(
+        "The client secret was right and has expired (AADSTS7000222).",
+        "az ad app credential list --id CLIENT_ID",
+        "Create a new secret, or move to a federated credential, which has none.",
+    ),
+    "app-unknown": Reference(
+        "The tenant has no app or service principal with this client id (AADSTS700016).",
+        "az ad sp show --id CLIENT_ID, signed in to that tenant",
+        "Correct client_id or tenant_id. An app of another tenant needs a service principal in this one (admin consent).",
+    ),
+    "tenant-unknown": Reference(
+        "Entra does not know the tenant, or it lives in another cloud.",
+        "az account show --query tenantId",
+        "Correct tenant_id or AZURE_TENANT_ID; for China or US Government check the registry's suffix and cloud.",
+    ),
+    "assertion-refused": Reference(
+        "The federated token is genuine for somebody, but no federated credential of the app trusts its issuer, subject and audience.",
+        "az ad app federated-credential list --id CLIENT_ID, and compare with the token's iss, sub and aud.",
+        "Add a federated credential with exactly these values. A new one takes a minute to be seen.",
+    ),
+    "assertion-expired": Reference(
+        "The federated token is not valid yet or any more.",
+        "date -u, and the time of the last change of the token file",
+        "Set the clock; check that the kubelet or CI system renews the token file.",
+    ),
+    "audience-unknown": Reference(
+        "The tenant or cloud knows neither the registry audience nor, where tried, ARM's (AADSTS500011, AADSTS50001).",
+        "A disconnected cloud may know another audience.",
+        "Set audience in the registry's settings, or define the cloud under [clouds.NAME].",
+    ),
+    "authority-unknown": Reference(
+        "AZURE_AUTHORITY_HOST names a sign-in address that Microsoft does not know. Secrets are not sent to such addresses because of a variable alone.",
+        "echo $AZURE_AUTHORITY_HOST",
+        "Unset it, or define the private cloud under [clouds.NAME] in the settings.",
+    ),
+    "sign-in-blocked": Reference(
+        "Conditional Access or a second factor stands in the way, which a program cannot satisfy.",
+        "The sign-in log of the tenant names the policy.",
+        "Sign in again interactively (az login), use a service principal or managed identity, or ask the policy's owner.",
+    ),
+    "sign-in-expired": Reference(
+        "The stored sign-in was revoked or has expired.",
+        "az account get-access-token",
+        "az login",
+    ),
+    "sign-in-refused": Reference(
+        "Entra refused, for a reason that this program has no words of its own for.",
+        "Look the AADSTS number up at https://login.microsoftonline.com/error",
+        "As that page says. The correlation id finds the attempt in the tenant's sign-in log.",
+    ),
+    "entra-throttled": Reference(
+        "Entra ID or the metadata service is throttling (HTTP 429).",
+        "Are very many jobs signing in at once, each with a cache of its own?",
+        "Wait as long as the message says; share the cache folder between jobs (ACR_CRED_CACHE_DIR).",
+    ),
+    "entra-unavailable": Reference(
+        "Entra ID or the metadata service answered with a fault of its own.",
+        "https://azure.status.microsoft",
+        "Try again in a minute.",
+    ),
+    "identity-not-found": Reference(
+        "The metadata service answers, but this machine has no such managed identity.",
+        "az vm identity show, or the Identity page of the machine, app or job",
+        "Assign the identity, or select one by client_id, resource_id or object_id in the settings.",
+    ),
+    "metadata-unreachable": Reference(
+        "No metadata service answers: this is no Azure machine, or a container network blocks 169.254.169.254.",
+        "curl -H Metadata:true 'http://169.254.169.254/metadata/instance?api-version=2021-02-01'",
+        "Use another method here, or open the way to the metadata service.",
+    ),
+    "metadata-refused": Reference(
+        "The variables that describe this machine's managed identity (IDENTITY_ENDPOINT and its kin) cannot be used.",
+        "env | grep -E 'IDENTITY|MSI'",
+        "Restart the app so that the platform sets them anew; unset what you set by hand.",
+    ),
+    "az-missing": Reference(
+        "The method azure-cli needs the program az, found on an absolute entry of PATH.",
+        "command -v az",
+        "Install the Azure CLI, or use another method. Graphical programs often have a shorter PATH.",
+    ),
+    "az-signed-out": Reference(
+        "The Azure CLI is there, and nobody is signed in to it as this user.",
+        "az account show (with sudo it is another user's)",
+        "az login",
+    ),
+    "az-failed": Reference(
+        "The Azure CLI ended with an error or without a token.",
+        "az account get-access-token --resource https://containerregistry.azure.net",
+        "As its message says; often az login helps.",
+    ),
+    "az-timeout": Reference(
+        "The Azure CLI did not end in time and was ended.",
+        "time az account get-access-token",
+        "Look for a hanging extension, proxy or file system; or use another method.",
+    ),
+    "name-not-found": Reference(
+        "The host's name does not resolve.",
+        "nslookup HOST",
+        "Correct the spelling, the hash after a dash, or the suffix (.io, .cn, .us). A registry with a private endpoint needs its private DNS zone on this network.",
+    ),
+    "unreachable": Reference(
+        "No connection could be made, or it was cut.",
+        "curl -v https://HOST/v2/",
+        "Check network, firewall, VPN and proxy variables.",
+    ),
+    "no-answer": Reference(
+        "The host took the connection or the request and did not answer in time, twice.",
+        "curl -v https://HOST/v2/",
+        "Check network, firewall, VPN and proxy variables.",
+    ),
+    "tls-untrusted": Reference(
+        "The certificate is not one that this system trusts: usually a proxy that inspects TLS, sometimes a wrong clock.",
+        "openssl s_client -connect HOST:443 -servername HOST, and look at the issuer; date -u",
+        "Add the proxy's CA to the system's store, or name it in SSL_CERT_FILE. Verification cannot be turned off.",
+    ),
+    "tls-settings": Reference(
+        "SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is missing, unreadable or empty.",
+        "ls -l on the file that the message names",
+        "Correct or unset the variable.",
+    ),
+    "proxy": Reference(
+        "The proxy that the environment names cannot be used or did not open a way to the host.",
+        "echo $HTTPS_PROXY $NO_PROXY; curl -v https://HOST/v2/",
+        "Correct the address, or allow the host on the proxy. Passwords of proxies are never shown here.",
+    ),
+    "redirect-refused": Reference(
+        "The host answered with a redirect. A token is never sent where a redirect points to.",
+        "curl -v https://HOST/oauth2/exchange",
+        "Look for a captive portal, a proxy, or a reverse proxy in front of the registry; login_server names the real one.",
+    ),
+    "answer-unusable": Reference(
+        "Something answered, but not what the protocol says: often a login page or an error page of a proxy.",
+        "curl -v https://HOST/v2/",
+        "Remove what answers in its place from the way.",
+    ),
+    "registry-refused": Reference(
+        "The registry does not accept the identity: another tenant, no role at all, or ARM tokens turned off (authentication-as-arm).",
+        "az acr show --name NAME, and the registry's Access control page",
+        "Check tenant_id; grant AcrPull (or, on ABAC registries, Container Registry Repository Reader). New grants take up to ten minutes.",
+    ),
+    "registry-firewall": Reference(
+        "The registry's network rules do not admit this address, or public access is off.",
+        "az acr show --name NAME --query '[publicNetworkAccess, networkRuleSet]'",
+        "Have the address allowed, or use the private endpoint and its DNS zone.",
+    ),
+    "registry-missing": Reference(
+        "The host answers, and has no registry under this name.",
+        "az acr check-name --name NAME",
+        "Correct the name; names with a domain label have a hash after the dash.",
+    ),
+    "registry-throttled": Reference(
+        "The registry is throttling sign-ins (HTTP 429).",
+        "Are very many jobs signing in at once, each with a cache of its own?",
+        "Wait as long as the message says; share the cache folder between jobs (ACR_CRED_CACHE_DIR).",
+    ),
+    "registry-unavailable": Reference(
+        "The registry answered with a fault of its own.",
+        "https://azure.status.microsoft",
+        "Try again in a minute.",
+    ),
+    "token-unusable": Reference(
+        "The registry's answer holds a token that is none, or is another registry's. It was not kept.",
+        "nslookup HOST: does the name lead to Azure?",
+        "Look for a proxy or private DNS zone; for a domain of your own set login_server.",
+    ),
+    "out-of-time": Reference(
+        "No answer was found within the time limit (25 s unless set): a step hung, or another process that signs in does not go on.",
+        "Set ACR_CRED_DEBUG=FILE and look where the time goes.",
+        "Try again; raise ACR_CRED_TIMEOUT (5 to 55 seconds) or timeout in the settings.",
+    ),
+    "stopped": Reference(
+        "A signal ended the program before it had an answer.",
+        "Did the client or CI job time out or get cancelled?",
+        "Run it again.",
+    ),
+    "internal": Reference(
+        "A fault of this program.",
+        "Set ACR_CRED_DEBUG=FILE and try again: the file holds no secret.",
+        "Please report it with that file.",
+    ),
+}

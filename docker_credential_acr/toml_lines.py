@@ -1,0 +1,79 @@
+"""Where in a TOML text a key stands: tomllib gives values and no places, a mistake needs its line.
+
+One pass over the tokens that matter: comments, strings, brackets, key names, ``=`` and ``,``.
+"""
+
+import re
+import tomllib
+
+_TOKEN = re.compile(
+    r"""
+    (?P<comment>\#[^\n]*)
+  | (?P<string>\"\"\"(?:\\.|[^\\])*?\"{3,5} | '''.*?'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*')
+  | (?P<mark>[\[\]{}=,\n])
+  | (?P<word>[^\s\[\]{}=,\#"']+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+Path = tuple[str, ...]
+
+
+def places(text: str) -> dict[Path, tuple[int, int]]:
+    """Return for each key and table header of the valid TOML *text* its line and column, from 1.
+
+    Keys of arrays of tables share one path; the first place counts.
+    """
+    found: dict[Path, tuple[int, int]] = {}
+    table: Path = ()
+    prefixes: list[Path] = []  # of open inline tables
+    brackets: list[str] = []  # open brackets of values
+    key: list[tuple[str, int]] = []  # parts of the key being read, with where they begin
+    header = in_value = False
+
+    def note(base: Path) -> Path:
+        path = base + tuple(part for part, _ in key)
+        start = key[0][1]
+        column = start - text.rfind("\n", 0, start)
+        found.setdefault(path, (text.count("\n", 0, start) + 1, column))
+        return path
+
+    path: Path = ()
+    for token in _TOKEN.finditer(text):
+        kind, value = token.lastgroup, token[0]
+        if kind == "comment":
+            continue
+        if not in_value and kind in ("string", "word"):
+            key += _parts(value, kind, token.start())
+        elif value == "[" and not in_value and not brackets and not prefixes:
+            header, key = True, []
+        elif value == "]" and header:
+            if key:
+                table = note(())
+            key = []
+        elif value == "\n" and not brackets:
+            header = in_value = False
+            key = []
+        elif value == "=" and not in_value and key:
+            path = note(prefixes[-1] if prefixes else table)
+            key, in_value = [], True
+        elif value == "{" and in_value:
+            brackets.append(value)
+            prefixes.append(path)
+            in_value = False
+        elif value == "[" and in_value:
+            brackets.append(value)
+        elif value in "}]" and brackets:
+            if brackets.pop() == "{":
+                prefixes.pop()
+            key, in_value = [], True
+        elif value == "," and brackets and brackets[-1] == "{":
+            key, in_value = [], False
+    return found
+
+
+def _parts(value: str, kind: str, start: int) -> list[tuple[str, int]]:
+    """Return the parts of a key's token: a quoted one is one part, a bare one may be dotted."""
+    if kind == "string":
+        return [(str(tomllib.loads(f"x = {value}")["x"]), start)]
+    return [(part, start) for part in value.split(".") if part]

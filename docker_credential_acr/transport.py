@@ -1,0 +1,272 @@
+"""HTTPS: one session for SDK and exchange alike, and a second one for metadata services.
+
+Trust comes from the operating system's store (behind a company's proxy docker works, so must we), plus
+``SSL_CERT_FILE`` and ``REQUESTS_CA_BUNDLE``. No redirects, no ``netrc``, a limit on every body, and the
+deadline in every send and sleep. Verification cannot be turned off.
+"""
+
+import os
+import random
+import ssl
+import time
+
+import requests
+import truststore
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, NameResolutionError
+
+import docker_credential_acr
+from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.errors import Failure, Unreachable
+from docker_credential_acr.log import log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from requests import PreparedRequest, Response
+
+LARGEST = 1024 * 1024  # bytes of a body; real ones have some thousand
+CONNECT_SECONDS = 2.5  # per address: a broken IPv6 route costs this once
+READ_SECONDS = 8.0
+TRIES = 2
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+_METADATA_RETRIED = _RETRIED | {404, 410}  # a metadata service that is being updated says so
+_RESERVE = 4.0  # seconds that must be left after a pause for it to be worth waiting
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Session(requests.Session):
+    """A requests session bounded by a deadline; see the module for what it does not do."""
+
+    def __init__(self, deadline: Deadline, *, metadata: bool = False) -> None:
+        super().__init__()
+        os.environ.pop("SSLKEYLOGFILE", None)  # urllib3 would write the session keys there
+        self._deadline = deadline
+        self._retried = _METADATA_RETRIED if metadata else _RETRIED
+        self._tries = TRIES + 1 if metadata else TRIES
+        self.trust_env = not metadata  # a proxy must never see a metadata request
+        self.auth = lambda request: request  # else requests adds what ~/.netrc has for the host
+        self.headers["User-Agent"] = f"docker-credential-acr/{docker_credential_acr.__version__}"
+        self.headers["Accept-Encoding"] = "identity"
+        adapter = _Adapter()
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def send(self, request: "PreparedRequest", **options: "Any") -> "Response":
+        """Send *request* and return the whole answer, tried again once where that can help.
+
+        Raises Unreachable for whatever is no usable answer, OutOfTime past the deadline.
+        """
+        options |= {"allow_redirects": False, "stream": True}
+        for tries_left in range(self._tries - 1, -1, -1):
+            try:
+                response = self._send_once(request, options)
+            except _Transient as fault:
+                if not tries_left:
+                    raise fault.failure from None
+                log.debug("%s, once more", fault.failure.what)
+                continue
+            if response.status_code in _REDIRECTS:
+                raise Unreachable(
+                    f"{host_of(request)} answered with a redirect, which is never followed with a token",
+                    "check for a proxy or a private DNS zone that answers in its place",
+                    "redirect-refused",
+                )
+            if response.status_code not in self._retried or not tries_left:
+                return response
+            pause = retry_after(response)
+            if pause is None:
+                pause = 0.3 + random.random() * 0.5  # noqa: S311  spreads callers, hides nothing
+            if pause + _RESERVE > self._deadline.left():
+                return response  # the caller says how long to wait
+            self.sleep(pause)
+        raise AssertionError("a loop that always returns or raises")
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(self._deadline.share(seconds))
+
+    def _send_once(self, request: "PreparedRequest", options: "dict[str, Any]") -> "Response":
+        bounds = (self._deadline.share(CONNECT_SECONDS), self._deadline.share(READ_SECONDS))
+        host = host_of(request)
+        try:
+            response = super().send(request, **options | {"timeout": bounds})
+            response._content = self._body(response)  # noqa: SLF001  what .content and .text give
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise explained(error, host, request) from error
+        log.debug("%s %s answered %d", request.method, host, response.status_code)
+        return response
+
+    def _body(self, response: "Response") -> bytes:
+        """Read the body piece by piece: a server that drips one byte a second is cut off, too."""
+        body = b""
+        ends_at = Deadline.after(READ_SECONDS)
+        while piece := response.raw.read1(LARGEST, decode_content=True):
+            body += piece
+            self._deadline.share(1)
+            if not ends_at.left():
+                raise requests.ReadTimeout("the body did not end")
+            if len(body) > LARGEST:
+                raise _unusable(host_of(response.request), "its answer is too large")
+        response.close()
+        return body
+
+
+class _Transient(Exception):
+    """A fault that another try may not meet."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.what)
+        self.failure = failure
+
+
+class _Adapter(HTTPAdapter):
+    """Trust as the operating system does, instead of a bundle of our own."""
+
+    def __init__(self) -> None:
+        check_trust_variables()
+        self._trust = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._trust.minimum_version = ssl.TLSVersion.TLSv1_2
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: "Any", **options: "Any") -> None:
+        super().init_poolmanager(*arguments, **options, ssl_context=self._trust)
+
+    def proxy_manager_for(self, proxy: str, **options: "Any") -> "Any":
+        if proxy.lower().startswith("https"):
+            options["proxy_ssl_context"] = self._trust
+        return super().proxy_manager_for(proxy, **options, ssl_context=self._trust)
+
+    def cert_verify(self, conn: "Any", url: str, verify: "Any", cert: "Any") -> None:
+        """Verify always; add the bundle that REQUESTS_CA_BUNDLE names, never requests' own."""
+        if isinstance(verify, str):
+            super().cert_verify(conn, url, verify, cert)
+        else:
+            conn.cert_reqs = "CERT_REQUIRED"
+
+
+def check_trust_variables() -> None:
+    """Raise Unreachable if a variable names a CA file that is not one: OpenSSL would only ignore it."""
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(name)
+        if not path or (name != "SSL_CERT_FILE" and os.path.isdir(path)):
+            continue
+        try:
+            with open(path, "rb") as file:
+                if file.read(1):
+                    continue
+                problem = "is empty"
+        except OSError as error:
+            problem = (error.strerror or "cannot be read").lower()
+        raise Unreachable(
+            f"the CA file {path} that {name} names {problem}",
+            f"correct {name} or unset it",
+            "tls-settings",
+        )
+
+
+def host_of(request: "PreparedRequest | requests.Request") -> str:
+    return (request.url or "").partition("://")[2].partition("/")[0]
+
+
+def retry_after(response: "Response") -> float | None:
+    """Return the seconds that the header Retry-After asks for, or None; dates are not used here."""
+    value = response.headers.get("Retry-After", "").strip()
+    return float(value) if value.isdecimal() and len(value) < 7 else None  # noqa: PLR2004  11 days
+
+
+def correlation(response: "Response") -> str:
+    """Return the id under which support finds the request, as " (correlation id X)", or nothing."""
+    for name in ("X-Ms-Correlation-Request-Id", "x-ms-request-id", "client-request-id"):
+        value = response.headers.get(name, "")
+        if value and len(value) <= 64 and value.replace("-", "").isalnum():  # noqa: PLR2004
+            return f" (correlation id {value})"
+    return ""
+
+
+def explained(error: Exception, host: str, request: "PreparedRequest") -> Exception:
+    """Return what *error* means, as a Failure or as a _Transient that holds one."""
+    cause = _root(error)
+    if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, ssl.SSLError):
+        return _tls(cause, host)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Unreachable(
+            f"the proxy did not open a way to {host}{_proxy_status(cause)}",
+            "check HTTPS_PROXY and NO_PROXY, and that the proxy allows this host",
+            "proxy",
+        )
+    if isinstance(error, requests.exceptions.InvalidProxyURL | requests.exceptions.InvalidSchema):
+        return Unreachable(
+            "the proxy address in the environment cannot be used",
+            "HTTPS_PROXY has the form http://HOST:PORT",
+            "proxy",
+        )
+    if isinstance(cause, NameResolutionError) or "NameResolutionError" in repr(error):
+        return Unreachable(
+            f"the name {host} does not resolve",
+            "check the spelling, the cloud's suffix and DNS (a private endpoint needs its private zone)",
+            "name-not-found",
+        )
+    if isinstance(error, requests.Timeout | TimeoutError):
+        return _Transient(
+            Unreachable(
+                f"{host} did not answer in time",
+                "check the network, the proxy and the firewall between here and there",
+                "no-answer",
+            )
+        )
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return _unusable(host, "its answer cannot be decoded")
+    return _Transient(
+        Unreachable(
+            f"no connection to {host}{_errno(cause)}",
+            "check the network, the proxy and the firewall between here and there",
+            "unreachable",
+        )
+    )
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return the innermost reason: requests wraps urllib3's errors, which wrap the real ones."""
+    while True:
+        inner = getattr(error, "reason", None)
+        if not isinstance(inner, BaseException):
+            inner = next((a for a in error.args if isinstance(a, BaseException)), None)
+        if inner is None or inner is error:
+            return error
+        error = inner
+
+
+def _tls(cause: BaseException, host: str) -> Unreachable:
+    reason = getattr(cause, "verify_message", "") or "the handshake failed"
+    return Unreachable(
+        f"the TLS certificate of {host} is not accepted: {reason}",
+        "if a proxy inspects TLS, add its CA to the system's store or name it in SSL_CERT_FILE",
+        "tls-untrusted",
+    )
+
+
+def _proxy_status(cause: BaseException) -> str:
+    words = str(cause).split("Tunnel connection failed: ")
+    status = words[-1][:3]
+    return f" (HTTP {status})" if len(words) > 1 and status.isdecimal() else ""
+
+
+def _errno(cause: BaseException) -> str:
+    text = cause.strerror if isinstance(cause, OSError) else None
+    if text is None and "] " in str(cause):  # urllib3 keeps the number in its text only
+        text = str(cause).rpartition("] ")[2]
+    return f": {text.lower()}" if text and len(text) < 60 else ""  # noqa: PLR2004
+
+
+def _unusable(host: str, why: str) -> Unreachable:
+    return Unreachable(
+        f"{host} gave no usable answer: {why}",
+        "check for a proxy or a login page that answers in its place",
+        "answer-unusable",
+    )
+
+
+def unusable(response: "Response", why: str) -> Unreachable:
+    """Return the failure for an answer that is not what the protocol says; its body is not shown."""
+    return _unusable(host_of(response.request), why + correlation(response))
