@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -89,6 +90,12 @@ class Desk:
     def settle(self, settings: str) -> None:
         """Give the helper a settings file."""
         self.env["ACR_CRED_CONFIG"] = self.file("settings/config.toml", settings)
+
+    def forget_everything(self) -> None:
+        """Leave the helper without its cache and without anybody to sign in as."""
+        shutil.rmtree(self.env["ACR_CRED_CACHE_DIR"], ignore_errors=True)
+        for name in self.lab.identity():
+            del self.env[name]
 
     def file(self, name: str, text: str) -> str:
         """Write a file; answer its path."""

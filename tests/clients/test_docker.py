@@ -69,6 +69,22 @@ def test_login_with_password(desk: Desk) -> None:
     assert Calls(store=1) == done.calls
 
 
+def test_login_from_elsewhere(desk: Desk) -> None:
+    """A token that somebody else got, as `az acr login` hands over, is used while it lives."""
+    token = desk.get()["Secret"]
+    desk.forget_everything()
+
+    desk.measure(
+        "docker login, other token",
+        *("docker", "login", "--username", GUID, "--password-stdin", REGISTRY),
+        stdin=token,
+    )
+    pull = desk.measure("docker pull, other token", "docker", "pull", BASE)
+
+    assert pull.calls == Calls(get=1)
+    assert pull.count("exchange") == 0
+
+
 def test_login_of_admin(desk: Desk) -> None:
     """A login that is no token is kept, wins over the sign-in, and goes with logout."""
     user, password = desk.lab.admin(REGISTRY)

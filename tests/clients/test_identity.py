@@ -9,8 +9,7 @@ from tests.clients.places import BASE, REGISTRY
 
 def test_managed_identity(desk: Desk) -> None:
     """Without a secret, at the metadata address itself, a machine's identity pulls."""
-    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
-        del desk.env[name]
+    desk.forget_everything()
     desk.settle('[defaults]\nmethod = "managed-identity"\n')
 
     done = desk.measure(
