@@ -103,7 +103,9 @@ def cached(given: bytes) -> "bytes | None":
         return None
     folder = paths.cache_folder(get)
     settings = entry.settings_stamp(get)
-    suffixes, watched, named = (), (), b""
+    suffixes: tuple[str, ...] = ()
+    watched: tuple[bytes, ...] = ()
+    named = b""
     if settings is not None:
         gate = entry.read_gate(folder, settings) if folder else None
         if gate is None:
@@ -115,7 +117,7 @@ def cached(given: bytes) -> "bytes | None":
         answer = entry.answer(folder, server.decode(), stamped, time())
         if answer is not None:
             return entry.render(server, answer)
-    import docker_credential_acr.registry as registry  # noqa: PLC0415, PLR0402
+    import docker_credential_acr.registry as registry  # noqa: PLC0415
 
     host = registry.host_in(server)
     if host is None or not registry.is_ours(host, suffixes, named):

@@ -10,7 +10,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from docker_credential_acr import entry
@@ -21,12 +21,14 @@ from docker_credential_acr.deadline import Deadline
 _LOCKS = {".lock": 8.0, ".lock2": 60.0}
 _POLL_SECONDS = 0.05
 FAILURE_SECONDS = 5.0
+IDENTITY = "identity"  # stands where an entry has its host: a token that registries share
 _FAILED = ".failed"
 _TEMPORARY = ".tmp"
 _SWEEP_MARK = "swept"
 _SWEEP_EVERY = 3600.0  # seconds
 _SWEEP_NAMES = 200
 _DEAD_AFTER = 24 * 3600.0  # seconds since the last change; no token lives that long
+_PRIVATE = 0o700
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -48,7 +50,7 @@ def open_folder(path: str | None) -> Folder | None:
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with contextlib.suppress(FileExistsError):
-            os.mkdir(path, 0o700)
+            os.mkdir(path, _PRIVATE)
         if os.name == "nt":
             return Folder(path, None)
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
@@ -56,8 +58,8 @@ def open_folder(path: str | None) -> Folder | None:
         if found.st_uid != os.geteuid():
             os.close(fd)
             return None
-        if stat.S_IMODE(found.st_mode) & 0o077 or stat.S_IMODE(found.st_mode) & 0o700 != 0o700:
-            os.fchmod(fd, 0o700)
+        if stat.S_IMODE(found.st_mode) != _PRIVATE:
+            os.fchmod(fd, _PRIVATE)
     except (OSError, ValueError):
         return None
     return Folder(path, fd)
@@ -166,9 +168,12 @@ def _wait(
 
 
 def erase(folder: Folder | None, host: str) -> None:
-    """Remove all entries and failure notes of *host*, whoever asked; locks stay."""
+    """Remove all entries and failure notes of *host*, whoever asked; locks stay.
+
+    The identities' shared tokens go as well: who erases wants the next sign-in to be a new one.
+    """
     for name in names(folder):
-        if name.startswith(_prefix(host)) and not name.endswith(tuple(_LOCKS)):
+        if name.startswith((_prefix(host), _prefix(IDENTITY))) and not name.endswith(tuple(_LOCKS)):
             _remove_in(folder, name)
 
 
@@ -190,7 +195,9 @@ def _prefix(host: str) -> str:
     return entry.file_name(host, b"").partition("@")[0] + "@"
 
 
-def note_failure(folder: Folder | None, name: str, failure: dict[str, object], now: float) -> None:
+def note_failure(
+    folder: Folder | None, name: str, failure: Mapping[str, object], now: float
+) -> None:
     """Remember that *name* failed, so that a storm of callers does not hammer those who refuse."""
     save(folder, name + _FAILED, json.dumps({"at": now, **failure}).encode() + b"\n")
 

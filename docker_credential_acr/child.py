@@ -73,7 +73,7 @@ def run(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=os.environ.get("SystemRoot") if os.name == "nt" else "/",
+        cwd=os.environ.get("SYSTEMROOT") if os.name == "nt" else "/",
         env=environment(environ),
         start_new_session=True,
     )

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from time import time
 
 from docker_credential_acr import cache, entry, paths
-from docker_credential_acr.cache import Folder
+from docker_credential_acr.cache import IDENTITY, Folder
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import (
     AudienceUnknown,
     Failure,
-    MethodUnavailable,
     RegistryRefused,
     Unreachable,
 )
@@ -24,12 +23,11 @@ from docker_credential_acr.errors import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_acr.exchange import RegistryToken
-    from docker_credential_acr.methods.contract import EntraToken, SignIn
-    from docker_credential_acr.settings import RegistrySettings, Settings
+    from docker_credential_acr.methods.contract import EntraToken
+    from docker_credential_acr.settings import RegistrySettings
 
 _STALE_SECONDS = 60  # an old token that nobody could renew is good for this long at least
 _ENTRA_SECONDS = 300  # what a shared Entra token must have left
-_IDENTITY = "identity"  # stands where an entry has its host
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +250,7 @@ def _entra_token(  # noqa: PLR0913  one step of one story
     def look() -> bytes | None:
         return None if anew else _shared_answer(who.folder, key)
 
-    with cache.turn(who.folder, entry.file_name(_IDENTITY, key), deadline, look) as found:
+    with cache.turn(who.folder, entry.file_name(IDENTITY, key), deadline, look) as found:
         if found is not None:
             return _from_answer(found)
         token = _signed_in(chosen, who, deadline, audience)
@@ -266,7 +264,7 @@ def _signed_in(
     from docker_credential_acr.methods import METHODS  # noqa: PLC0415
     from docker_credential_acr.methods.contract import SignIn  # noqa: PLC0415
 
-    sign_in: SignIn = SignIn(
+    sign_in = SignIn(
         chosen.host, chosen.cloud, chosen.authority, chosen.tenant_id, who.environ, deadline
     )
     return METHODS[chosen.method].entra_token(chosen.options, sign_in, audience)
@@ -278,7 +276,7 @@ def _shared(folder: Folder | None, key: bytes) -> "EntraToken | None":
 
 
 def _shared_answer(folder: Folder | None, key: bytes) -> bytes | None:
-    return entry.answer(folder.path, _IDENTITY, key, time()) if folder else None
+    return entry.answer(folder.path, IDENTITY, key, time()) if folder else None
 
 
 def _from_answer(answer: bytes) -> "EntraToken":
@@ -300,7 +298,7 @@ def _share(folder: Folder | None, key: bytes, token: "EntraToken") -> None:
     answer = rendered(token.tenant or "", token.secret.reveal())
     until = expires - _ENTRA_SECONDS
     data = f"{issued} {until} {until} {expires}\n".encode() + answer + b"\n{}\n"
-    cache.save(folder, entry.file_name(_IDENTITY, key), entry.head(_IDENTITY, key) + data)
+    cache.save(folder, entry.file_name(IDENTITY, key), entry.head(IDENTITY, key) + data)
 
 
 def _log(text: str) -> None:

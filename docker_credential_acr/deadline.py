@@ -1,9 +1,10 @@
 """The deadline: one for a whole ``get``, from which every step gets what is left."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 
-from docker_credential_acr.errors import OutOfTime
+from docker_credential_acr.errors import OutOfTime, SettingsError
 
 DEFAULT_SECONDS = 25
 RANGE = (5, 55)  # seconds; the kubelet ends its plug-ins after 60
@@ -34,3 +35,18 @@ class Deadline:
                 "out-of-time",
             )
         return min(most, left)
+
+
+def seconds_asked(environ: Mapping[str, str], otherwise: int) -> int:
+    """Return the seconds that ACR_CRED_TIMEOUT asks for, else *otherwise*. Raises SettingsError."""
+    text = environ.get("ACR_CRED_TIMEOUT", "")
+    low, high = RANGE
+    if not text:
+        return otherwise
+    if not (text.isascii() and text.isdecimal() and low <= int(text[:4]) <= high):
+        raise SettingsError(
+            "ACR_CRED_TIMEOUT is not a number of seconds that can be used",
+            f"give a whole number from {low} to {high}",
+            "variable-invalid",
+        )
+    return int(text)

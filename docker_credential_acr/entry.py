@@ -15,7 +15,7 @@ another host, identity, format or version is a miss, not a mistake.
 
 import os
 
-import docker_credential_acr.paths as paths  # noqa: PLR0402  cheaper than 'from'
+import docker_credential_acr.paths as paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ if os.name == "nt":
 else:
     from posix import environ as _raw
 
-    def variable(name: str) -> "str | None":
+    def variable(name: str) -> "str | None":  # type: ignore[misc]  # one contract, two systems
         """Return an environment variable; os.environ takes ten times as long to say that there is none."""
         value = _raw.get(name.encode())
         return None if value is None else os.fsdecode(value)

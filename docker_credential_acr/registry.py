@@ -48,9 +48,9 @@ def is_ours(host: str, suffixes: "tuple[str, ...]" = (), named: bytes = b"") -> 
     for suffix in SUFFIXES + suffixes:
         if host.endswith("." + suffix):
             labels = host[: -len(suffix) - 1].split(".")
-            if len(labels) == 1 or (len(labels) == 3 and labels.pop() == "geo"):  # noqa: PLR2004  name.region.geo
-                if all(map(_is_label, labels)):
-                    return True
+            form = len(labels) == 1 or (len(labels) == 3 and labels.pop() == "geo")  # noqa: PLR2004
+            if form and all(map(_is_label, labels)):
+                return True
     return b"\n" + host.encode() + b"\n" in named
 
 

@@ -131,9 +131,11 @@ def _check_owner(path: str, found: os.stat_result) -> None:
 
 def parse(data: bytes, path: str) -> Settings:
     """Return the settings in *data*; *path* is for messages. Raises SettingsError."""
+    if len(data) > LARGEST:
+        raise SettingsError(
+            f"{path}: larger than 4 MiB", "split it or use wildcards", "settings-invalid"
+        )
     try:
-        if len(data) > LARGEST:
-            raise ValueError("the file is larger than 4 MiB")
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -195,7 +197,7 @@ def for_host(settings: Settings, host: str, environ: Mapping[str, str]) -> Regis
         common.audience,
         USER_NAMES[username],
         common.min_ttl,
-        _seconds(environ, common.timeout),
+        deadline.seconds_asked(environ, common.timeout),
     )
 
 
@@ -220,20 +222,6 @@ def _authority(environ: Mapping[str, str], cloud: Cloud) -> str | None:
             "variable-invalid",
         )
     return host
-
-
-def _seconds(environ: Mapping[str, str], configured: int) -> int:
-    text = environ.get("ACR_CRED_TIMEOUT", "")
-    low, high = deadline.RANGE
-    if not text:
-        return configured
-    if not (text.isascii() and text.isdecimal() and len(text) < 4 and low <= int(text) <= high):  # noqa: PLR2004
-        raise SettingsError(
-            "ACR_CRED_TIMEOUT is not a number of seconds that can be used",
-            f"give a whole number from {low} to {high}",
-            "variable-invalid",
-        )
-    return int(text)
 
 
 def _choice(variable: str, value: str, known: Mapping[str, object]) -> None:
@@ -354,7 +342,8 @@ class _Reader:
     def registry(
         self, table: Mapping[str, Any], where: tuple[str, ...], made: tuple[Cloud, ...]
     ) -> Mapping[str, Any]:
-        common, every = get_type_hints(Common), {}
+        common = get_type_hints(Common)
+        every: dict[str, Any] = {}
         for method in METHODS.values():
             hints = get_type_hints(method.Options)
             every |= {key: hints[key] for key in sorted(option_names(method.Options))}

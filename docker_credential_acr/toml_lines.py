@@ -19,7 +19,7 @@ _TOKEN = re.compile(
 Path = tuple[str, ...]
 
 
-def places(text: str) -> dict[Path, tuple[int, int]]:
+def places(text: str) -> dict[Path, tuple[int, int]]:  # noqa: C901, PLR0912  one state machine
     """Return for each key and table header of the valid TOML *text* its line and column, from 1.
 
     Keys of arrays of tables share one path; the first place counts.

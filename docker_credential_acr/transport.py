@@ -7,6 +7,7 @@ deadline in every send and sleep. Verification cannot be turned off.
 
 import os
 import random
+import socket
 import ssl
 import time
 
@@ -93,7 +94,7 @@ class Session(requests.Session):
             response = super().send(request, **options | {"timeout": bounds})
             response._content = self._body(response)  # noqa: SLF001  what .content and .text give
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise explained(error, host, request) from error
+            raise explained(error, host) from error
         log.debug("%s %s answered %d", request.method, host, response.status_code)
         return response
 
@@ -135,12 +136,15 @@ class _Adapter(HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **options: "Any") -> "Any":
         if proxy.lower().startswith("https"):
             options["proxy_ssl_context"] = self._trust
+        options["socket_options"] = [
+            (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        ]  # urllib3 forgets it
         return super().proxy_manager_for(proxy, **options, ssl_context=self._trust)
 
     def cert_verify(self, conn: "Any", url: str, verify: "Any", cert: "Any") -> None:
         """Verify always; add the bundle that REQUESTS_CA_BUNDLE names, never requests' own."""
         if isinstance(verify, str):
-            super().cert_verify(conn, url, verify, cert)
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # has no types
         else:
             conn.cert_reqs = "CERT_REQUIRED"
 
@@ -184,7 +188,7 @@ def correlation(response: "Response") -> str:
     return ""
 
 
-def explained(error: Exception, host: str, request: "PreparedRequest") -> Exception:
+def explained(error: Exception, host: str) -> Exception:  # noqa: PLR0911  a list of meanings
     """Return what *error* means, as a Failure or as a _Transient that holds one."""
     cause = _root(error)
     if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, ssl.SSLError):

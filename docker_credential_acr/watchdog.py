@@ -8,7 +8,10 @@ Whoever takes the answer's lock first writes, so two answers never mix.
 import os
 import sys
 from _thread import allocate_lock, start_new_thread
+from contextlib import suppress
 from time import monotonic, sleep
+
+from docker_credential_acr.__main__ import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +73,7 @@ class Watchdog:
         if not self._answering.acquire(blocking=False):
             sleep(_GRACE)  # the watchdog is answering and ends the process
             return False
-        return _write(1, out) and (not err or _write(2, err))
+        return write(1, out) and (not err or write(2, err))
 
     def _watch(self) -> None:
         reason = None
@@ -83,13 +86,11 @@ class Watchdog:
             else:
                 reason = self._signalled(left)
         for act in list(self.at_end):
-            try:
+            with suppress(Exception):  # whatever it is: the process must end
                 act()
-            except Exception:  # noqa: BLE001, S110  whatever it was: the process must end
-                pass
         if self._answering.acquire(blocking=False):
-            _write(1, reason)
-            _write(2, reason)
+            write(1, reason)
+            write(2, reason)
         else:
             sleep(_GRACE)
         os._exit(1)
@@ -102,17 +103,8 @@ class Watchdog:
         return None
 
 
-def _write(descriptor: int, data: bytes) -> bool:
-    try:
-        while data:
-            data = data[os.write(descriptor, data) :]
-    except OSError:
-        return False
-    return True
-
-
 def open_standard_streams() -> None:
-    """Open the null device for each closed descriptor of 0 to 2, so that no file of ours gets its number."""
+    """Open the null device for each closed one of 0 to 2, so that no file of ours gets its number."""
     for descriptor, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
         if stream is None and os.open(os.devnull, os.O_RDWR) != descriptor:
             raise OSError

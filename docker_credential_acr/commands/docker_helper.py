@@ -6,11 +6,11 @@ docker before 28.5 throws standard output away.
 """
 
 from dataclasses import dataclass
-from time import time
+from time import monotonic, time
 
 import docker_credential_acr
 from docker_credential_acr import cache, credentials, entry, paths, registry
-from docker_credential_acr.deadline import DEFAULT_SECONDS, Deadline
+from docker_credential_acr.deadline import DEFAULT_SECONDS, Deadline, seconds_asked
 from docker_credential_acr.errors import NOT_FOUND, Failure, InputError, SettingsError, sentence
 
 TYPE_CHECKING = False
@@ -60,8 +60,8 @@ def get(given: bytes, environ: "Mapping[str, str]", watchdog: "Watchdog") -> Rep
             return NO_CREDENTIALS
         if environ.get("ACR_CRED_DEBUG"):
             _start_log(environ)
-        deadline = Deadline.after(_waiting_seconds(environ))
-        began = deadline.ends_at - _waiting_seconds(environ)
+        began = monotonic()
+        deadline = Deadline(began + seconds_asked(environ, DEFAULT_SECONDS))
 
         def prepare(chosen: "RegistrySettings") -> Deadline:
             from docker_credential_acr import child  # noqa: PLC0415  this process signs in
@@ -114,16 +114,6 @@ def _mentioned(host: str, environ: "Mapping[str, str]") -> bool:
         except OSError:
             continue
     return False
-
-
-def _waiting_seconds(environ: "Mapping[str, str]") -> int:
-    """Return the deadline that a waiter can know without the settings."""
-    text = environ.get("ACR_CRED_TIMEOUT", "")
-    return (
-        int(text)
-        if text.isascii() and text.isdecimal() and 5 <= int(text[:3]) <= 55
-        else DEFAULT_SECONDS
-    )  # noqa: PLR2004
 
 
 def _out_of_time(host: str) -> bytes:

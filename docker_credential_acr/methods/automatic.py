@@ -18,8 +18,8 @@ from docker_credential_acr.methods import (
 )
 from docker_credential_acr.methods.contract import EntraToken, Method, SignIn
 
-INPUTS = ()
-SECRET_INPUTS = ()
+INPUTS: tuple[str, ...] = ()
+SECRET_INPUTS: tuple[str, ...] = ()
 
 ORDER: Mapping[str, Method] = {
     "client-secret": client_secret,
@@ -34,11 +34,11 @@ class Options:
     pass
 
 
-def detect(environ: Mapping[str, str]) -> Options:
+def detect(environ: Mapping[str, str]) -> Options:  # noqa: ARG001  the contract
     raise MethodUnavailable("automatic is not tried by itself", "name a method", "no-method")
 
 
-def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:  # noqa: ARG001
+def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:  # noqa: ARG001  the contract
     reasons = []
     for name, method in ORDER.items():
         try:

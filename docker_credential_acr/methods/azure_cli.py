@@ -14,8 +14,8 @@ from docker_credential_acr.methods import entra
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from docker_credential_acr.secret import Secret
 
-INPUTS = ("AZURE_CONFIG_DIR",)
-SECRET_INPUTS = ()
+INPUTS: tuple[str, ...] = ("AZURE_CONFIG_DIR",)
+SECRET_INPUTS: tuple[str, ...] = ()
 
 _SECONDS = 15.0  # az takes half a second at best, and some with a cold disk
 _SIGNED_OUT = (b"az login", b"az account set")  # what its texts advise when there is no sign-in

@@ -8,8 +8,8 @@ from docker_credential_acr.methods import entra, sources
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from docker_credential_acr.secret import Secret
 
-INPUTS = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID")
-SECRET_INPUTS = ("AZURE_CLIENT_SECRET",)
+INPUTS: tuple[str, ...] = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID")
+SECRET_INPUTS: tuple[str, ...] = ("AZURE_CLIENT_SECRET",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,10 +39,7 @@ class Method(Protocol):
 
     INPUTS: tuple[str, ...]
     SECRET_INPUTS: tuple[str, ...]
-
-    @property
-    def Options(self) -> type[Any]:  # noqa: N802  a class of the module
-        """The frozen dataclass of the method's options."""
+    Options: type[Any]
 
     def detect(self, environ: Mapping[str, str]) -> Any:
         """Return the options that local signals suggest. Raises MethodUnavailable with the reason."""

@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-INPUTS = (
+INPUTS: tuple[str, ...] = (
     "IDENTITY_ENDPOINT",
     "IDENTITY_SERVER_THUMBPRINT",
     "IMDS_ENDPOINT",
@@ -31,7 +31,7 @@ INPUTS = (
     "AZURE_POD_IDENTITY_AUTHORITY_HOST",
     "AZURE_CLIENT_ID",
 )
-SECRET_INPUTS = ("IDENTITY_HEADER", "MSI_SECRET")
+SECRET_INPUTS: tuple[str, ...] = ("IDENTITY_HEADER", "MSI_SECRET")
 
 SELECTORS = ("client_id", "resource_id", "object_id")
 _SIGNALS = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_POD_IDENTITY_AUTHORITY_HOST")
@@ -104,7 +104,7 @@ def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
         ) from error
     except Unreachable as error:
         raise _unreachable(options, error) from error
-    token = result.get("access_token") if isinstance(result, dict) else None
+    token = result.get("access_token")
     if isinstance(token, str) and token:
         return EntraToken(Secret(token))
     raise _refused(options, given, str(result))

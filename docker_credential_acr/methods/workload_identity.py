@@ -8,8 +8,8 @@ from docker_credential_acr.methods import entra, sources
 from docker_credential_acr.methods.client_secret import needed
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 
-INPUTS = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE")
-SECRET_INPUTS = ()
+INPUTS: tuple[str, ...] = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE")
+SECRET_INPUTS: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
