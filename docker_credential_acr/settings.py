@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import fnmatch
 import os
+import re
 import stat
 import tomllib
 import types
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
-from docker_credential_acr import clouds, deadline, registry
+from docker_credential_acr import clouds, deadline
 from docker_credential_acr.clouds import Cloud
 from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.methods import METHODS
@@ -24,6 +25,14 @@ LARGEST = 4 * 1024 * 1024  # bytes
 USER_NAMES = {"guid": "00000000-0000-0000-0000-000000000000", "token": "<token>"}
 DEFAULTS = "defaults"
 _INSECURE_BITS = stat.S_IWGRP | stat.S_IWOTH
+
+# What a text must match in full; settings.schema.json is rendered from the same expressions.
+HOST_FORM = r"(?!.*:443$)[a-z0-9_-]+(\.[a-z0-9_-]+)*(:[0-9]+)?"
+NAME_FORM = r"(?!.*:443$)(?![.*]+$)[A-Za-z0-9_*-]+(\.[A-Za-z0-9_*-]+)*(:[0-9*]+)?"
+SUFFIX_FORM = r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
+ADDRESS_FORM = r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]*)?"
+AUDIENCE_FORM = r"(https|api)://.+"
+RANGES = {"min_ttl": (60, 10800), "timeout": deadline.RANGE}  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +165,7 @@ def parse(data: bytes, path: str) -> Settings:
     return Settings(
         path,
         reader.registry(reader.table(tables, (DEFAULTS,)), (DEFAULTS,), made),
-        {
-            reader.host(name): reader.registry(table, ("registries", name), made)
-            for name, table in reader.tables(tables, ("registries",)).items()
-        },
+        reader.registries(tables, made),
         made,
     )
 
@@ -248,9 +254,7 @@ def option_names(kind: type[Any]) -> set[str]:
 
 
 def _is_host(text: str) -> bool:
-    return registry.host_in(text.encode("ascii", "replace")) == text and all(
-        c.isalnum() or c in ".-:[]_" for c in text
-    )
+    return re.fullmatch(HOST_FORM, text) is not None
 
 
 class _Reader:
@@ -293,18 +297,27 @@ class _Reader:
         found = self.table(tables, where)
         return {name: self.table(found, (*where, name)) for name in found}
 
+    def registries(
+        self, tables: Mapping[str, Any], made: tuple[Cloud, ...]
+    ) -> Mapping[str, Mapping[str, Any]]:
+        found: dict[str, Mapping[str, Any]] = {}
+        for name, table in self.tables(tables, ("registries",)).items():
+            where = ("registries", name)
+            host = self.host(name)
+            if host in found:
+                self.fail(where, "this host has a table already", "keep one of the two")
+            found[host] = self.registry(table, where, made)
+        return found
+
     def host(self, name: str) -> str:
         where = ("registries", name)
-        plain = name.replace("*", "x")
-        if registry.host_in(plain.encode("ascii", "replace")) != plain.lower() or not _is_host(
-            plain.lower()
-        ):
+        if not re.fullmatch(NAME_FORM, name):
             self.fail(
-                where, "not a registry host", 'write "NAME.azurecr.io", without https:// or a path'
+                where,
+                "not a registry host",
+                'write "NAME.azurecr.io" or "*.azurecr.io", without https:// or a path',
             )
-        if "*" in name and name.strip("*.") == "":
-            self.fail(where, "a wildcard needs a domain", 'write "*.azurecr.io", or use [defaults]')
-        return name.lower().removesuffix(".")
+        return name.lower()
 
     def cloud(self, name: str, table: Mapping[str, Any]) -> Cloud:
         where = ("clouds", name)
@@ -316,23 +329,22 @@ class _Reader:
             if not table.get(key):
                 self.fail(where, f"{key} is missing", f'add {key} = "..."')
         made = CloudTable(**table)
-        suffix = made.suffix.lower().removeprefix(".")
-        if "." not in suffix or not _is_host(suffix) or ":" in suffix:
+        if not re.fullmatch(SUFFIX_FORM, made.suffix):
             self.fail(
                 (*where, "suffix"),
                 "a suffix has at least two labels",
                 'for example "azurecr.factory.example"',
             )
-        for key in ("authority", "arm_endpoint", "audience"):
-            if key in table and not table[key].startswith("https://"):
-                self.fail(
-                    (*where, key),
-                    "this is an https address",
-                    'for example "https://login.factory.example"',
-                )
+        for key, form, example in (
+            ("authority", ADDRESS_FORM, "https://login.factory.example"),
+            ("arm_endpoint", ADDRESS_FORM, "https://management.factory.example"),
+            ("audience", AUDIENCE_FORM, clouds.REGISTRY_AUDIENCE),
+        ):
+            if key in table and not re.fullmatch(form, table[key]):
+                self.fail((*where, key), "this is an https address", f'for example "{example}"')
         return Cloud(
             name,
-            suffix,
+            made.suffix.lower().removeprefix("."),
             made.authority.removeprefix("https://").rstrip("/").lower(),
             made.arm_endpoint and made.arm_endpoint.rstrip("/"),
             made.audience or clouds.REGISTRY_AUDIENCE,
@@ -384,12 +396,12 @@ class _Reader:
                 )
 
     def _ranges(self, table: Mapping[str, Any], where: tuple[str, ...]) -> None:
-        for key, (low, high) in (("min_ttl", (60, 10800)), ("timeout", deadline.RANGE)):
+        for key, (low, high) in RANGES.items():
             if key in table and not low <= table[key] <= high:
                 self.fail(
                     (*where, key), "out of range", f"give a number of seconds from {low} to {high}"
                 )
-        if "audience" in table and not table["audience"].startswith(("https://", "api://")):
+        if "audience" in table and not re.fullmatch(AUDIENCE_FORM, table["audience"]):
             self.fail(
                 (*where, "audience"), "not an audience", f'for example "{clouds.REGISTRY_AUDIENCE}"'
             )

@@ -1,0 +1,170 @@
+"""The settings as a JSON Schema (draft 7), for editors: rendered from what ``settings`` reads.
+
+``python -m docker_credential_acr.schema > docker_credential_acr/settings.schema.json`` renews the
+shipped file; a test holds it against this module. What a schema cannot say: that ``cloud`` names a
+cloud which exists, and that two names are one host.
+"""
+
+import dataclasses
+import json
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+from docker_credential_acr import settings
+from docker_credential_acr.methods import METHODS
+
+# One text for every key. A key that several methods take means the same to each of them.
+TOP = {
+    "version": "The version of this file's form.",
+    "defaults": "What holds for every registry without a table that says otherwise.",
+    "registries": 'One table for each registry or pattern, such as "team.azurecr.io" or "*.azurecr.io"; '
+    "the exact host counts before patterns, a longer pattern before a shorter one.",
+    "clouds": "Private and disconnected clouds, one table each.",
+}
+REGISTRY = {
+    "method": "How to sign in; automatic takes the first way for which this machine has something to try.",
+    "username": "The user name in answers: guid is the null GUID, which every client understands; "
+    "token is <token>, Docker's form for identity tokens.",
+    "login_server": "The registry's own host name, where the name that clients use is another domain; "
+    "the Entra token goes only there.",
+    "cloud": "The cloud of the registry, if its host name does not tell: a known one or one of [clouds].",
+    "audience": "The audience of the Entra token; without it the registry audience, then the cloud's "
+    "Azure Resource Manager.",
+    "tenant_id": "The Entra tenant to sign in to; without it AZURE_TENANT_ID.",
+    "min_ttl": "Seconds that a cached token must still be good for; one with less is renewed first.",
+    "timeout": "Seconds that one answer may take in all.",
+    "client_id": "The client id of the application or of the managed identity.",
+    "client_secret_env": "The variable that holds the client secret.",
+    "client_secret_file": "The file that holds the client secret.",
+    "client_secret_command": "The program, with its arguments, that prints the client secret; no shell.",
+    "object_id": "The object id of the managed identity.",
+    "resource_id": "The resource id of the managed identity, /subscriptions/...",
+    "subscription": "The subscription whose account the Azure CLI takes; a name or an id.",
+    "token_file": "The file that holds the federated token; read anew for every sign-in.",
+}
+CLOUD = {
+    "suffix": "What the host names of the cloud's registries end with; at least two labels.",
+    "authority": "The address where the cloud signs in.",
+    "arm_endpoint": "The address of the cloud's Azure Resource Manager.",
+    "audience": "The audience of the cloud's registries.",
+    "instance_discovery": "Whether Microsoft's own sign-in address is asked to vouch for this one.",
+}
+
+_EXACTLY = {
+    "login_server": settings.HOST_FORM,
+    "audience": settings.AUDIENCE_FORM,
+    "suffix": settings.SUFFIX_FORM,
+    "authority": settings.ADDRESS_FORM,
+    "arm_endpoint": settings.ADDRESS_FORM,
+}
+_ONE_OF = {"method": list(METHODS), "username": list(settings.USER_NAMES)}
+
+Schema = dict[str, Any]
+
+
+def schema() -> Schema:
+    """Return the JSON Schema of the settings file."""
+    name = {"pattern": _whole(settings.NAME_FORM)}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Settings of docker-credential-acr",
+        **_table(
+            {
+                "version": _described(TOP["version"], {"const": 1}),
+                "defaults": _described(TOP["defaults"], {"allOf": [_ref("registry")]}),
+                "registries": _described(TOP["registries"], _each("registry", propertyNames=name)),
+                "clouds": _described(TOP["clouds"], _each("cloud")),
+            }
+        ),
+        "definitions": {"registry": _registry(), "cloud": _cloud()},
+    }
+
+
+def _registry() -> Schema:
+    """Any option where no method is named, else only those that the method takes."""
+    keys = _keys(settings.Common)
+    own = {
+        name: _keys(method.Options, settings.option_names(method.Options))
+        for name, method in METHODS.items()
+    }
+    every = {key: kind for options in own.values() for key, kind in options.items()}
+    properties = {
+        key: _described(REGISTRY[key], _value(key, kind))
+        for key, kind in (keys | dict(sorted(every.items()))).items()
+    }
+    for name, default in _defaults(settings.Common).items():
+        properties[name]["default"] = default
+    conditions = [
+        {
+            "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
+            "then": {"propertyNames": {"enum": [*keys, *sorted(options)]}},
+        }
+        for name, options in own.items()
+    ]
+    return {**_table(properties), "allOf": conditions}
+
+
+def _cloud() -> Schema:
+    kinds = _keys(settings.CloudTable)
+    fields = dataclasses.fields(settings.CloudTable)
+    needed = [field.name for field in fields if field.default is dataclasses.MISSING]
+    table = _table({key: _described(CLOUD[key], _value(key, kinds[key])) for key in kinds})
+    return {**table, "required": needed}
+
+
+def _keys(kind: type[Any], wanted: set[str] | None = None) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {key: hints[key] for key in hints if wanted is None or key in wanted}
+
+
+def _defaults(kind: type[Any]) -> dict[str, Any]:
+    fields = {field.name: field.default for field in dataclasses.fields(kind)}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _value(key: str, kind: Any) -> Schema:
+    """Return what a value of the type *kind* must be; None stands for a key that is left out."""
+    if isinstance(kind, types.UnionType):
+        kind = next(each for each in kind.__args__ if each is not types.NoneType)
+    text: Schema = {"type": "string", "minLength": 1}
+    if key in _ONE_OF:
+        return {"enum": _ONE_OF[key]}
+    if kind is bool:
+        return {"type": "boolean"}
+    if kind is int:
+        low, high = settings.RANGES[key]
+        return {"type": "integer", "minimum": low, "maximum": high}
+    if kind is str:
+        return text | ({"pattern": _whole(_EXACTLY[key])} if key in _EXACTLY else {})
+    return {"type": "array", "items": text, "minItems": 1}
+
+
+def _whole(form: str) -> str:
+    return f"^(?:{form})$"
+
+
+def _described(text: str, value: Schema) -> Schema:
+    return {"description": text, **value}
+
+
+def _table(properties: Mapping[str, Schema]) -> Schema:
+    return {"type": "object", "additionalProperties": False, "properties": dict(properties)}
+
+
+def _each(definition: str, **more: Schema) -> Schema:
+    return {"type": "object", **more, "additionalProperties": _ref(definition)}
+
+
+def _ref(definition: str) -> Schema:
+    return {"$ref": f"#/definitions/{definition}"}
+
+
+def text() -> str:
+    """Return the schema as it stands in the shipped file."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())
