@@ -1,0 +1,57 @@
+"""The search for secrets: in every output, file name and file that a story leaves behind."""
+
+import os
+import stat
+
+from tests.stories.program import Answer, Program
+
+TAIL = 40  # characters: half a token is one too many
+
+
+def needles(program: Program) -> set[bytes]:
+    """Every secret there is, and the end of each: a token's beginning is no secret."""
+    known = program.azure.secrets | program.secrets
+    return {secret.encode() for secret in known} | {secret[-TAIL:].encode() for secret in known}
+
+
+def leaks(program: Program) -> list[str]:
+    """Where a secret is that should not be there."""
+    wanted = needles(program)
+    found = []
+    for arguments, answer in program.answers:
+        found += [f"{arguments}: standard error" for secret in wanted if secret in answer.err]
+        out = without_secret(answer) if arguments == ("get",) else answer.out
+        found += [f"{arguments}: standard output" for secret in wanted if secret in out]
+    for root, folders, names in os.walk(program.home):
+        for name in folders + names:
+            path = os.path.join(root, name)
+            if any(secret in os.fsencode(name) for secret in wanted):
+                found.append(f"{path}: its name")
+            if path not in program.own and not private_entry(program, path):
+                data = contents(path)
+                found += [f"{path}: its contents" for secret in wanted if secret in data]
+    return found
+
+
+def without_secret(answer: Answer) -> bytes:
+    if answer.code:
+        return answer.out
+    begin, _, rest = answer.out.partition(b'"Secret":"')
+    return begin + rest.partition(b'"')[2]
+
+
+def private_entry(program: Program, path: str) -> bool:
+    status = os.lstat(path)
+    return (
+        os.path.dirname(path) == program.folder
+        and stat.S_ISREG(status.st_mode)
+        and stat.S_IMODE(status.st_mode) == 0o600
+        and not path.endswith((".lock", ".lock2", ".failed", "swept"))
+    )
+
+
+def contents(path: str) -> bytes:
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        return b""
+    with open(path, "rb") as file:
+        return file.read()

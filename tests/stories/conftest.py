@@ -1,0 +1,46 @@
+"""One fake Azure for each worker; for each test a home, an environment and a registry of its own."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.azure import FakeAzure
+from tests.stories import canary
+from tests.stories.program import PATH, Program, new_host
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeAzure]:
+    if not os.access(PATH, os.X_OK):
+        pytest.fail("docker-credential-acr is not installed beside this Python")
+    with FakeAzure(tmp_path_factory.mktemp("azure")) as azure:
+        yield azure
+
+
+@pytest.fixture
+def azure(running: FakeAzure) -> Iterator[FakeAzure]:
+    running.forget()
+    yield running
+    running.clear_faults()
+    running.sign_in_delay = running.exchange_delay = 0.0
+
+
+@pytest.fixture
+def host() -> str:
+    return new_host()
+
+
+@pytest.fixture
+def program(azure: FakeAzure, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The program with a service principal; no test ends with a secret in a wrong place."""
+    home = str(tmp_path_factory.mktemp("home"))
+    environ = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": home,
+        **azure.environ(),
+        **azure.service_principal_environ(),
+    }
+    program = Program(home, azure, environ)
+    yield program
+    assert canary.leaks(program) == []

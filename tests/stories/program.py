@@ -1,0 +1,187 @@
+"""The installed program, run the way a client runs it: a process, two pipes, an exit code."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tests.azure import FakeAzure
+from tests.azure.tokens import base64url
+
+PATH = os.path.join(os.path.dirname(sys.executable), "docker-credential-acr")
+GUID = "00000000-0000-0000-0000-000000000000"
+NOT_FOUND = b"credentials not found in native keychain\n"
+NO_SERVER = b"no credentials server URL\n"
+SECONDS = 30
+
+
+class Answer(NamedTuple):
+    """What a client gets to see."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def login(self) -> dict[str, str]:
+        """The credential; fails unless it is one, in the one form that every client reads."""
+        assert self.code == 0, self
+        assert self.err == b"", self
+        found: dict[str, str] = json.loads(self.out)
+        compact = json.dumps(found, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        assert compact == self.out
+        assert list(found) == ["ServerURL", "Username", "Secret"]
+        assert all(found.values())
+        assert {type(value) for value in found.values()} == {str}
+        assert len(self.out) < 60 * 1024
+        return found
+
+    @property
+    def secret(self) -> str:
+        return self.login["Secret"]
+
+    @property
+    def reference(self) -> str:
+        """The reference of an error; fails unless this is one sentence that clients can show."""
+        assert self.code == 1, self
+        assert self.out == self.err, self
+        line = self.out.decode("ascii")
+        assert line.endswith("]\n"), self
+        assert line.count("\n") == 1, self
+        assert line[:-1].isprintable(), self
+        assert len(line) <= 301, self
+        assert NOT_FOUND.decode().strip() not in line
+        assert line[0] not in '{["', "nothing that could be read as JSON"
+        return line.rpartition("[")[2][:-2]
+
+
+def new_host(suffix: str = "azurecr.io") -> str:
+    """A registry that no other test knows."""
+    return f"t{uuid.uuid4().hex[:12]}.{suffix}"
+
+
+@dataclass
+class Program:
+    """The program in a home of its own, with an environment made from nothing.
+
+    ``own`` are files that the test itself made, which may hold secrets; ``secrets`` are more than
+    Azure's.
+    """
+
+    home: str
+    azure: FakeAzure
+    environ: dict[str, str]
+    answers: list[tuple[tuple[str, ...], Answer]] = field(default_factory=list)
+    own: set[str] = field(default_factory=set)
+    secrets: set[str] = field(default_factory=set)
+    _noting: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def folder(self) -> str:
+        """The cache."""
+        return os.path.join(self.home, ".cache", f"docker-credential-acr-{os.geteuid()}")
+
+    def entries(self, host: str = "") -> list[str]:
+        """The paths of cache entries, of one host or of all."""
+        try:
+            names = sorted(os.listdir(self.folder))
+        except FileNotFoundError:
+            return []
+        return [
+            os.path.join(self.folder, name)
+            for name in names
+            for owner, _, number in [name.partition("@")]
+            if number and "." not in number and owner not in ("settings", "identity")
+            if host in ("", owner)
+        ]
+
+    def files(self) -> list[str]:
+        """Every file under the home, its path from there."""
+        return sorted(
+            os.path.relpath(os.path.join(root, name), self.home)
+            for root, _, names in os.walk(self.home)
+            for name in names
+        )
+
+    def variables(self, changes: Mapping[str, str | None]) -> dict[str, str]:
+        merged: dict[str, str | None] = {**self.environ, **changes}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def settings(self, text: str) -> str:
+        """Write the settings file; its path."""
+        path = os.path.join(self.home, ".config", "docker-credential-acr", "config.toml")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, 0o600)
+        return path
+
+    def start(self, *arguments: str, **changes: str | None) -> "subprocess.Popen[bytes]":
+        """Start the program and leave the rest to the test; `note` what it answered."""
+        return subprocess.Popen(
+            [PATH, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.variables(changes),
+            cwd=self.home,
+        )
+
+    def note(self, arguments: tuple[str, ...], answer: Answer) -> Answer:
+        """Keep *answer* for the search for secrets."""
+        with self._noting:
+            self.answers.append((arguments, answer))
+        return answer
+
+    def finish(
+        self, process: "subprocess.Popen[bytes]", stdin: bytes | None = None, verb: str = "get"
+    ) -> Answer:
+        with process:
+            try:
+                out, err = process.communicate(stdin, timeout=SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        return self.note((verb,), Answer(process.returncode, out, err))
+
+    def run(self, *arguments: str, stdin: bytes | str = b"", **changes: str | None) -> Answer:
+        """Run it to its end; a variable that is None is taken out of the environment."""
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        process = self.start(*arguments, **changes)
+        return self.finish(process, given, arguments[0] if arguments else "")
+
+    def get(self, host: bytes | str, **changes: str | None) -> Answer:
+        return self.run("get", stdin=host, **changes)
+
+    def store(self, server: str, username: str, secret: str, **changes: str | None) -> Answer:
+        login = {"ServerURL": server, "Username": username, "Secret": secret}
+        return self.run("store", stdin=json.dumps(login), **changes)
+
+    def erase(self, host: bytes | str, **changes: str | None) -> Answer:
+        return self.run("erase", stdin=host, **changes)
+
+    def hosts(self, **changes: str | None) -> dict[str, str]:
+        answer = self.run("list", stdin=b"unused", **changes)
+        assert answer.code == 0, answer
+        assert answer.err == b""
+        found: dict[str, str] = json.loads(answer.out)
+        return found
+
+    def token(self, audience: object, **claims: object) -> str:
+        """A registry token of any content; nobody but a registry can verify one."""
+        now = int(time.time())
+        content = {"aud": audience, "iat": now, "exp": now + 11_700, **claims}
+        head = base64url(json.dumps({"alg": "RS256", "typ": "JWT"}).encode())
+        text = f"{head}.{base64url(json.dumps(content).encode())}.{base64url(os.urandom(64))}"
+        self.secrets.add(text)
+        return text
+
+    def exchanges(self, host: str) -> int:
+        """How often a token of *host* was asked for."""
+        return sum(r.kind == "exchange" and r.host == host for r in self.azure.requests)
