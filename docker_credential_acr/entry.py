@@ -140,7 +140,8 @@ def read_gate(
     if data is None or not data.startswith(begins):
         return None
     suffixes, watched, hosts = data[len(begins) :].split(b"\n", 2)
-    return tuple(suffixes.decode().split()), tuple(watched.split(b"\0")), b"\n" + hosts
+    files = tuple(watched.split(b"\0")) if watched else ()
+    return tuple(suffixes.decode().split()), files, b"\n" + hosts
 
 
 def read_private(path: str, largest: int = LARGEST) -> "bytes | None":

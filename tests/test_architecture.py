@@ -1,0 +1,115 @@
+"""The rules of the house: imports only go down, and some libraries have one keeper."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import docker_credential_acr
+
+ROOT = Path(docker_credential_acr.__file__).parent
+PACKAGE = "docker_credential_acr"
+
+# From the ground up. A module imports from floors below its own only; modules of one floor know
+# nothing of each other, but for the pairs of NEIGHBOURS.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("__init__", "paths", "registry", "errors", "secret", "references"),
+    ("entry", "clouds", "deadline", "log", "toml_lines"),
+    ("__main__", "child", "docker_config"),
+    ("watchdog", "transport", "cache"),
+    ("methods.contract",),
+    ("methods.entra", "methods.sources", "exchange"),
+    ("methods.client_secret", "methods.managed_identity", "methods.azure_cli"),
+    ("methods.workload_identity",),
+    ("methods.automatic",),
+    ("methods",),
+    ("settings",),
+    ("schema", "credentials"),
+    ("commands",),
+    ("commands.docker_helper", "commands.help"),
+    ("cli",),
+)
+# The fast door opens the slow one, and Windows' watchdog; both when it is needed and not before.
+DOORS = {("__main__", "cli"), ("__main__", "watchdog")}
+
+KEEPERS: dict[str, tuple[str, ...]] = {
+    "azure": ("methods.",),
+    "msal": ("methods.",),
+    "filelock": ("cache",),
+    "tomllib": ("settings", "toml_lines"),
+    "requests": ("transport", "exchange"),  # exchange: for its types only
+    "socket": ("transport",),
+    "ssl": ("transport",),
+    "truststore": ("transport",),
+    "urllib3": ("transport",),
+    "subprocess": ("child",),
+    "argparse": ("cli",),
+    "logging": ("log",),
+}
+
+
+def modules() -> dict[str, ast.Module]:
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        name = name.removesuffix(".__init__")
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+MODULES = modules()
+FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Return every module that *tree* imports, in functions too, by its dotted name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own(name: str) -> Iterator[str]:
+    """Return the modules of ours that the module *name* imports."""
+    for target in imported(MODULES[name]):
+        short = target.removeprefix(PACKAGE + ".")
+        if target.startswith(PACKAGE + ".") and short in MODULES and short != name:
+            yield short
+
+
+def test_every_module_has_its_floor() -> None:
+    """A new room is put on a floor by whoever builds it."""
+    assert sorted(FLOOR_OF) == sorted(MODULES)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_only_go_down(name: str) -> None:
+    for target in own(name):
+        package_of_its_own = name.startswith(target + ".") or target == "commands"
+        if (name, target) in DOORS or package_of_its_own:
+            continue
+        assert FLOOR_OF[target] < FLOOR_OF[name], f"{name} imports {target}"
+
+
+@pytest.mark.parametrize("library", KEEPERS)
+def test_a_library_has_its_keepers(library: str) -> None:
+    for name, tree in MODULES.items():
+        used = any(target.partition(".")[0] == library for target in imported(tree))
+        kept = any(
+            name == keeper or (keeper[-1] == "." and name.startswith(keeper))
+            for keeper in KEEPERS[library]
+        )
+        assert kept or not used, f"{name} imports {library}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_rooms_stay_small(name: str) -> None:
+    """A module that outgrows its limit is split by noun, never into utils."""
+    path = ROOT.joinpath(*name.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    limit = {"references": 400, "settings": 500}.get(name, 330)
+
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= limit
