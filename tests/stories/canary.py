@@ -43,7 +43,7 @@ def without_secret(answer: Answer) -> bytes:
 def private_entry(program: Program, path: str) -> bool:
     status = os.lstat(path)
     return (
-        os.path.dirname(path) == program.folder
+        os.path.dirname(path).endswith(os.path.basename(program.folder))
         and stat.S_ISREG(status.st_mode)
         and stat.S_IMODE(status.st_mode) == 0o600
         and not path.endswith((".lock", ".lock2", ".failed", "swept"))
