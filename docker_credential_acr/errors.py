@@ -72,9 +72,10 @@ def sentence(failure: Failure, host: str = "") -> str:
     """
     begin = f"{_shorten(printable(host), 80)}: " if host else ""
     end = f"; {printable(failure.hint)} [{failure.reference}]"
-    if len(begin) + len(end) > LONGEST - 40:  # an endless path in a hint
-        end = f"; {_shorten(printable(failure.hint), 120)} [{failure.reference}]"
-    return begin + _shorten(printable(failure.what), LONGEST - len(begin) - len(end)) + end
+    what = printable(failure.what)
+    if len(begin) + len(what) + len(end) > LONGEST:  # a hint is long only where it lists things
+        end = f"; {_shorten(printable(failure.hint), 100)} [{failure.reference}]"
+    return begin + _shorten(what, LONGEST - len(begin) - len(end)) + end
 
 
 def printable(text: str) -> str:

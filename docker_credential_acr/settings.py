@@ -24,6 +24,7 @@ from docker_credential_acr.methods import METHODS
 LARGEST = 4 * 1024 * 1024  # bytes
 USER_NAMES = {"guid": "00000000-0000-0000-0000-000000000000", "token": "<token>"}
 DEFAULTS = "defaults"
+_LONGEST_PATH = 60  # characters: in one sentence the place must survive, which stands behind it
 _INSECURE_BITS = stat.S_IWGRP | stat.S_IWOTH
 
 # What a text must match in full; settings.schema.json is rendered from the same expressions.
@@ -261,7 +262,7 @@ class _Reader:
     """Checks tables and says where they are wrong; it lives as long as one file is read."""
 
     def __init__(self, path: str, text: str) -> None:
-        self._path = path
+        self._path = path if len(path) <= _LONGEST_PATH else "..." + path[3 - _LONGEST_PATH :]
         self._text = text
 
     def fail(self, where: tuple[str, ...], what: str, hint: str) -> None:
@@ -282,7 +283,7 @@ class _Reader:
                 self.fail(
                     (*where, key),
                     "unknown key" + (f', did you mean "{near[0]}"?' if near else ""),
-                    f"known here: {', '.join(keys)}",
+                    f"write {near[0]}" if near else f"known here: {', '.join(keys)}",
                 )
 
     def table(self, tables: Mapping[str, Any], where: tuple[str, ...]) -> Mapping[str, Any]:

@@ -65,7 +65,7 @@ def places(text: str) -> dict[Path, tuple[int, int]]:  # noqa: C901, PLR0912  on
             brackets.append(value)
         elif value in "}]" and brackets:
             if brackets.pop() == "{":
-                prefixes.pop()
+                path = prefixes.pop()  # the next table of the same array has the same one
             key, in_value = [], True
         elif value == "," and brackets and brackets[-1] == "{":
             key, in_value = [], False
