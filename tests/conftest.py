@@ -1,0 +1,58 @@
+"""For tests inside this process: a fake Azure, and an environment made from nothing that leads there."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.azure import FakeAzure
+from tests.stories import canary
+from tests.stories.program import PATH, Program, new_host
+
+KEPT = ("LANG", "TMPDIR", "PYTEST_")
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Take every variable of this machine away; the home that is left."""
+    for name in tuple(os.environ):
+        if not name.startswith(KEPT):
+            monkeypatch.delenv(name)
+    home = str(tmp_path_factory.mktemp("home"))
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    return home
+
+
+@pytest.fixture
+def azure(
+    bare: str,  # noqa: ARG001  it comes first
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[FakeAzure]:
+    with FakeAzure(tmp_path_factory.mktemp("azure")) as azure:
+        for name, value in azure.environ().items():
+            monkeypatch.setenv(name, value)
+        yield azure
+
+
+@pytest.fixture
+def host() -> str:
+    """A registry that no other test knows."""
+    return new_host()
+
+
+@pytest.fixture
+def program(azure: FakeAzure, bare: str) -> Iterator[Program]:
+    """The installed program with a service principal; no secret ends in a wrong place."""
+    if not os.access(PATH, os.X_OK):
+        pytest.fail("docker-credential-acr is not installed beside this Python")
+    environ = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": bare,
+        **azure.environ(),
+        **azure.service_principal_environ(),
+    }
+    program = Program(bare, azure, environ)
+    yield program
+    assert canary.leaks(program) == []
