@@ -38,9 +38,9 @@ def main() -> int:
     if sys.stdout is None:  # closed: there is nobody to answer, and our files must not become it
         return 1
     given = watchdog = None
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends us without a traceback
     if sys.argv[1:] == ["get"]:
-        if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-            _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends us without a traceback
         watchdog = _bound(STDIN_SECONDS, _no_input)
         given = read_input(STDIN_LIMIT)
         # A file system that hangs ends the process all the same: the default action needs no Python.

@@ -34,7 +34,8 @@ def run(arguments: list[str], given: bytes | None, watchdog: Watchdog | None) ->
     drop_foreign_paths()
     open_standard_streams()
     if watchdog is None:
-        watchdog = Watchdog(STDIN_SECONDS if given is None else TOTAL_SECONDS, _NO_INPUT)
+        bound = (STDIN_SECONDS, _NO_INPUT) if given is None else (TOTAL_SECONDS, _OUT_OF_TIME)
+        watchdog = Watchdog(*bound)
     if os.name != "nt":
         _signal.alarm(0)  # the watchdog has taken over
     watchdog.watch_signals()

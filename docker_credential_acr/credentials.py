@@ -203,7 +203,7 @@ def _exchanged(
     from docker_credential_acr.exchange import registry_token  # noqa: PLC0415
 
     key = _identity_key(chosen, who, audience)
-    shared = None if audience == chosen.cloud.arm else _shared(who.folder, key)
+    shared = _shared(who.folder, key)
     if shared is not None:
         try:
             return registry_token(chosen.login_server, shared, deadline)
@@ -244,7 +244,9 @@ def _entra_token(  # noqa: PLR0913  one step of one story
     anew: bool,
 ) -> "EntraToken":
     """Return an Entra token: another registry's of the same identity, or a new one that is shared."""
-    if audience == chosen.cloud.arm:  # it could manage the subscription: never on disk
+    if (
+        audience != chosen.cloud.registry_audience
+    ):  # ARM's could manage the subscription: never on disk
         return _signed_in(chosen, who, deadline, audience)
 
     def look() -> bytes | None:

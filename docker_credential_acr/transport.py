@@ -14,7 +14,7 @@ import time
 import requests
 import truststore
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, NameResolutionError
+from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
 
 import docker_credential_acr
 from docker_credential_acr.deadline import Deadline
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LARGEST = 1024 * 1024  # bytes of a body; real ones have some thousand
 CONNECT_SECONDS = 2.5  # per address: a broken IPv6 route costs this once
+METADATA_CONNECT_SECONDS = 1.2  # it is next door, or it is not there
 READ_SECONDS = 8.0
 TRIES = 2
 _RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -46,6 +47,7 @@ class Session(requests.Session):
         self._deadline = deadline
         self._retried = _METADATA_RETRIED if metadata else _RETRIED
         self._tries = TRIES + 1 if metadata else TRIES
+        self._connect_seconds = METADATA_CONNECT_SECONDS if metadata else CONNECT_SECONDS
         self.trust_env = not metadata  # a proxy must never see a metadata request
         self.auth = lambda request: request  # else requests adds what ~/.netrc has for the host
         self.headers["User-Agent"] = f"docker-credential-acr/{docker_credential_acr.__version__}"
@@ -88,7 +90,7 @@ class Session(requests.Session):
         time.sleep(self._deadline.share(seconds))
 
     def _send_once(self, request: "PreparedRequest", options: "dict[str, Any]") -> "Response":
-        bounds = (self._deadline.share(CONNECT_SECONDS), self._deadline.share(READ_SECONDS))
+        bounds = (self._deadline.share(self._connect_seconds), self._deadline.share(READ_SECONDS))
         host = host_of(request)
         try:
             response = super().send(request, **options | {"timeout": bounds})
@@ -211,7 +213,7 @@ def explained(error: Exception, host: str) -> Exception:  # noqa: PLR0911  a lis
             "check the spelling, the cloud's suffix and DNS (a private endpoint needs its private zone)",
             "name-not-found",
         )
-    if isinstance(error, requests.Timeout | TimeoutError):
+    if isinstance(error, requests.Timeout | TimeoutError | ReadTimeoutError):
         return _Transient(
             Unreachable(
                 f"{host} did not answer in time",

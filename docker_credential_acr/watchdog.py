@@ -106,5 +106,5 @@ class Watchdog:
 def open_standard_streams() -> None:
     """Open the null device for each closed one of 0 to 2, so that no file of ours gets its number."""
     for descriptor, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
-        if stream is None and os.open(os.devnull, os.O_RDWR) != descriptor:
-            raise OSError
+        if stream is None and (opened := os.open(os.devnull, os.O_RDWR)) != descriptor:
+            os.close(opened)  # something else has the number by now

@@ -264,7 +264,9 @@ def _hosts(environ: "Mapping[str, str]") -> dict[str, str]:
     files = set(cache.names(who.folder)) if who else set()
     stamped = who.stamped if who else b""
     cached = {name.partition("@")[0].replace("+", ":") for name in files if "@" in name}
-    helped = {registry.host_in(key.encode()) or "" for key in helped_hosts(environ)}
+    helped = {
+        registry.host_in(key.encode("utf-8", "replace")) or "" for key in helped_hosts(environ)
+    }
     hosts: dict[str, str] = {}
     for host in sorted(helped | set(settings.exact_hosts) | cached):
         name = entry.file_name(host, stamped)

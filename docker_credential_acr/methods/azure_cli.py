@@ -56,7 +56,7 @@ def _program(environ: Mapping[str, str]) -> str:
     found = child.find("az", environ)
     if found is None:
         raise MethodUnavailable(
-            "the Azure CLI (az) is not on PATH", "install it and run: az login", "az-missing"
+            "az is not on PATH", "install the Azure CLI and run: az login", "az-missing"
         )
     return found
 

@@ -23,8 +23,11 @@ class Options:
 def detect(environ: Mapping[str, str]) -> Options:
     missing = [name for name in (*INPUTS, *SECRET_INPUTS) if not environ.get(name)]
     if missing:
+        none = len(missing) == len(INPUTS) + len(SECRET_INPUTS)
         raise MethodUnavailable(
-            f"{', '.join(missing)} not set", f"set {' and '.join(missing)}", "inputs-missing"
+            "no AZURE_* variables" if none else f"no {' and '.join(missing)}",
+            f"set {' and '.join(missing)}",
+            "inputs-missing",
         )
     return Options()
 

@@ -192,7 +192,7 @@ def refusal(text: str, where: str) -> Failure:
     if code in _REFUSALS:
         what, hint, reference = _REFUSALS[code]
         return SignInRefused(what + suffix, hint, reference)
-    if not code and "error" not in text:
+    if not code and not text.lstrip().startswith("{"):
         return Unreachable(
             f"{where} gave no usable answer",
             "check for a proxy or a login page that answers in its place",

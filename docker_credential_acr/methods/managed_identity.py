@@ -61,7 +61,7 @@ def detect(environ: Mapping[str, str]) -> Options:
     if tag == _AZURE_CHASSIS:
         return Options(client_id=client_id, probe=True)
     raise MethodUnavailable(
-        "no sign of a managed identity on this machine",
+        "no sign of one on this machine",
         'on an Azure machine set method = "managed-identity"',
         "inputs-missing",
     )

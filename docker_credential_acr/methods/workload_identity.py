@@ -22,7 +22,7 @@ def detect(environ: Mapping[str, str]) -> Options:
     missing = [name for name in INPUTS if not environ.get(name)]
     if missing:
         raise MethodUnavailable(
-            f"{', '.join(missing)} not set",
+            f"no {missing[-1]}",  # the last is the one that is a sign of the webhook
             "give the pod the label azure.workload.identity/use and an annotated service account",
             "inputs-missing",
         )
