@@ -99,7 +99,7 @@ def run(
 
 def _collect(pipe: "IO[bytes] | None", into: bytearray) -> None:
     assert pipe is not None  # noqa: S101  asked for above
-    with contextlib.suppress(OSError, ValueError):
+    with pipe, contextlib.suppress(OSError, ValueError):
         while part := os.read(pipe.fileno(), 65536):
             if len(into) <= LARGEST:  # the rest is read and dropped, so that the program can end
                 into += part
