@@ -337,6 +337,7 @@ class TestVariables:
             ({"ACR_CRED_TIMEOUT": "56"}, "ACR_CRED_TIMEOUT"),
             ({"ACR_CRED_TIMEOUT": "٢٠"}, "ACR_CRED_TIMEOUT"),
             ({"ACR_CRED_TIMEOUT": "9" * 5000}, "ACR_CRED_TIMEOUT"),
+            ({"ACR_CRED_TIMEOUT": "00259"}, "ACR_CRED_TIMEOUT"),
             ({"AZURE_AUTHORITY_HOST": "http://login.example"}, "AZURE_AUTHORITY_HOST"),
             ({"AZURE_AUTHORITY_HOST": "https://a b"}, "AZURE_AUTHORITY_HOST"),
             ({"AZURE_AUTHORITY_HOST": "https://a/b"}, "AZURE_AUTHORITY_HOST"),

@@ -1,0 +1,111 @@
+"""For each method a machine on which it works, and what it takes to have it refused."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from docker_credential_acr.clouds import CLOUDS, REGISTRY_AUDIENCE
+from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.methods import METHODS
+from docker_credential_acr.methods.contract import EntraToken, SignIn
+from tests.azure import FakeAzure
+from tests.azure.az import install_az
+from tests.stories.program import new_host
+
+CLOUD = CLOUDS[0]
+
+
+@dataclass
+class Machine:
+    """What a method finds; ``environ`` is this process's own, which msal reads, too."""
+
+    azure: FakeAzure
+    folder: str
+    monkeypatch: pytest.MonkeyPatch
+    tenant: str | None = None
+    seconds: float = 25
+
+    def set(self, **variables: str | None) -> None:
+        for name, value in variables.items():
+            if value is None:
+                self.monkeypatch.delenv(name, raising=False)
+            else:
+                self.monkeypatch.setenv(name, value)
+
+    def file(self, name: str, content: str | bytes) -> str:
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def sign_in(self) -> SignIn:
+        tenant = self.tenant or os.environ.get("AZURE_TENANT_ID")
+        deadline = Deadline.after(self.seconds)
+        return SignIn(new_host(), CLOUD, CLOUD.authority, tenant, os.environ, deadline)
+
+    def token(
+        self, method: str, options: Any = None, audience: str = REGISTRY_AUDIENCE
+    ) -> EntraToken:
+        module = METHODS[method]
+        chosen = module.Options() if options is None else options
+        return module.entra_token(chosen, self.sign_in(), audience)
+
+
+@dataclass(frozen=True)
+class World:
+    """``right`` makes the machine; ``refused`` spoils it and returns the options to be refused with."""
+
+    right: Callable[[Machine], object]
+    refused: Callable[[Machine], object]
+
+
+def service_principal(machine: Machine) -> None:
+    machine.set(**machine.azure.service_principal_environ())
+
+
+def wrong_secret(machine: Machine) -> None:
+    machine.set(AZURE_CLIENT_SECRET="CANARY-wrong")
+
+
+def pod(machine: Machine) -> None:
+    path = machine.file("token", machine.azure.federated_assertion())
+    machine.set(
+        AZURE_TENANT_ID=machine.azure.tenant,
+        AZURE_CLIENT_ID=machine.azure.client_id,
+        AZURE_FEDERATED_TOKEN_FILE=path,
+    )
+
+
+def another_pod(machine: Machine) -> None:
+    machine.file("token", machine.azure.federated_assertion(subject="system:serviceaccount:a:b"))
+
+
+def virtual_machine(machine: Machine) -> None:
+    machine.set(**machine.azure.metadata_environ("vm"))
+
+
+def unknown_identity(_: Machine) -> object:
+    options = METHODS["managed-identity"].Options
+    return options(client_id="00000000-aaaa-bbbb-cccc-dddddddddddd")
+
+
+def person(machine: Machine) -> None:
+    az = install_az(os.path.join(machine.folder, "bin"), machine.azure)
+    machine.set(PATH=az.folder)
+
+
+def expired_person(machine: Machine) -> None:
+    install_az(os.path.join(machine.folder, "bin"), machine.azure, mode="refused")
+
+
+WORLDS: Mapping[str, World] = {
+    "automatic": World(service_principal, wrong_secret),
+    "client-secret": World(service_principal, wrong_secret),
+    "workload-identity": World(pod, another_pod),
+    "managed-identity": World(virtual_machine, unknown_identity),
+    "azure-cli": World(person, expired_person),
+}
