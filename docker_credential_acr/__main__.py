@@ -51,7 +51,7 @@ def main() -> int:
             os._exit(0 if write(1, answer) and answer != NOT_FOUND else 1)
     from docker_credential_acr.cli import run  # noqa: PLC0415  everything slow starts here
 
-    return run(sys.argv[1:], given, watchdog)
+    return run(sys.argv[1:], given, watchdog, read_input, write)
 
 
 def _bound(seconds: int, action: "Callable[[int, object], object] | int") -> "Watchdog | None":
@@ -59,7 +59,7 @@ def _bound(seconds: int, action: "Callable[[int, object], object] | int") -> "Wa
     if os.name == "nt":
         from docker_credential_acr.watchdog import Watchdog  # noqa: PLC0415  no alarm on Windows
 
-        return Watchdog(seconds, _NO_INPUT)
+        return Watchdog(seconds, _NO_INPUT, write)
     _signal.signal(_signal.SIGALRM, action)
     _signal.alarm(seconds)
     return None

@@ -8,15 +8,19 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
-from docker_credential_acr.__main__ import STDIN_SECONDS, TOTAL_SECONDS, read_input
-from docker_credential_acr.watchdog import Watchdog, open_standard_streams
+from docker_credential_acr.deadline import DEFAULT_SECONDS
+from docker_credential_acr.watchdog import GRACE, Watchdog, open_standard_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from docker_credential_acr.commands.docker_helper import Reply
 
+    Read = Callable[[int], bytes]
+    Write = Callable[[int, bytes], bool]
     Verb = Callable[[bytes, Mapping[str, str], Watchdog], Reply]
 
+_STDIN_SECONDS = 5.0  # as on the fast staircase
+_TOTAL_SECONDS = DEFAULT_SECONDS + GRACE
 _NO_INPUT = (
     b"nothing came on standard input within 5 s; "
     b"try: echo HOST | docker-credential-acr get [no-input]\n"
@@ -25,33 +29,41 @@ _OUT_OF_TIME = b"no answer within the time limit; try again [out-of-time]\n"
 _INTERNAL = "this program met a fault of its own"
 
 
-def run(arguments: list[str], given: bytes | None, watchdog: Watchdog | None) -> int:
+def run(
+    arguments: list[str],
+    given: bytes | None,
+    watchdog: Watchdog | None,
+    read_input: "Read",
+    write: "Write",
+) -> int:
     """Do what *arguments* say and return the exit code.
 
-    *given* is the standard input where the fast door has read it already. A success of a protocol verb
-    ends the process here.
+    *given* is the standard input where the fast door has read it already; *read_input* and *write* are
+    how it does so. A success of a protocol verb ends the process here.
     """
     drop_foreign_paths()
     open_standard_streams()
     if watchdog is None:
-        bound = (STDIN_SECONDS, _NO_INPUT) if given is None else (TOTAL_SECONDS, _OUT_OF_TIME)
-        watchdog = Watchdog(*bound)
+        bound = (_STDIN_SECONDS, _NO_INPUT) if given is None else (_TOTAL_SECONDS, _OUT_OF_TIME)
+        watchdog = Watchdog(*bound, write)
     if os.name != "nt":
         _signal.alarm(0)  # the watchdog has taken over
     watchdog.watch_signals()
     if arguments[:1] == ["help"]:
         from docker_credential_acr.commands import help as help_command  # noqa: PLC0415
 
-        watchdog.rearm(TOTAL_SECONDS, _OUT_OF_TIME)
+        watchdog.rearm(_TOTAL_SECONDS, _OUT_OF_TIME)
         return help_command.show(arguments[1:])
-    reply = _protocol(arguments, given, watchdog)
+    reply = _protocol(arguments, given, watchdog, read_input)
     told = watchdog.answer(reply.out, reply.err)
     if reply.code == 0 and told:
         os._exit(0)  # tearing the interpreter and the SDK down would cost a third of a sign-in
     return reply.code or 1
 
 
-def _protocol(arguments: list[str], given: bytes | None, watchdog: Watchdog) -> "Reply":
+def _protocol(
+    arguments: list[str], given: bytes | None, watchdog: Watchdog, read_input: "Read"
+) -> "Reply":
     from docker_credential_acr.commands import docker_helper  # noqa: PLC0415
 
     reading: dict[str, tuple[Verb, int]] = {
@@ -72,14 +84,14 @@ def _protocol(arguments: list[str], given: bytes | None, watchdog: Watchdog) -> 
     verb = arguments[0]
     try:
         if verb in others:
-            watchdog.rearm(TOTAL_SECONDS, _OUT_OF_TIME)
+            watchdog.rearm(_TOTAL_SECONDS, _OUT_OF_TIME)
             return others[verb]()
         if verb not in reading:
             return docker_helper.unknown(verb)
         act, limit = reading[verb]
         if given is None:
             given = read_input(limit)
-        watchdog.rearm(TOTAL_SECONDS, _OUT_OF_TIME)
+        watchdog.rearm(_TOTAL_SECONDS, _OUT_OF_TIME)
         return act(given, os.environ, watchdog)
     except Exception as error:  # noqa: BLE001  the last net: a client must never get a traceback
         return _internal(error)

@@ -11,19 +11,20 @@ from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
 from time import monotonic, sleep
 
-from docker_credential_acr.__main__ import write
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_GRACE = 2.0  # seconds for an answer that is being written to a reader who has stopped reading
+GRACE = 2.0  # seconds for an answer that is being written to a reader who has stopped reading
 
 
 class Watchdog:
     """A thread that answers with *sentence* and ends the process after *seconds*."""
 
-    def __init__(self, seconds: float, sentence: bytes) -> None:
+    def __init__(
+        self, seconds: float, sentence: bytes, write: "Callable[[int, bytes], bool]"
+    ) -> None:
+        self._write = write
         self.at_end: list[Callable[[], object]] = []  # what must not be left behind
         self._answering = allocate_lock()
         self._changed = allocate_lock()
@@ -71,9 +72,9 @@ class Watchdog:
     def answer(self, out: bytes, err: bytes = b"") -> bool:
         """Write the answer, once; tell whether the client could be given all of it."""
         if not self._answering.acquire(blocking=False):
-            sleep(_GRACE)  # the watchdog is answering and ends the process
+            sleep(GRACE)  # the watchdog is answering and ends the process
             return False
-        return write(1, out) and (not err or write(2, err))
+        return self._write(1, out) and (not err or self._write(2, err))
 
     def _watch(self) -> None:
         reason = None
@@ -89,10 +90,10 @@ class Watchdog:
             with suppress(Exception):  # whatever it is: the process must end
                 act()
         if self._answering.acquire(blocking=False):
-            write(1, reason)
-            write(2, reason)
+            self._write(1, reason)
+            self._write(2, reason)
         else:
-            sleep(_GRACE)
+            sleep(GRACE)
         os._exit(1)
 
     def _signalled(self, left: float) -> bytes | None:

@@ -12,18 +12,17 @@ import docker_credential_acr
 from docker_credential_acr import cache, credentials, entry, paths, registry
 from docker_credential_acr.deadline import DEFAULT_SECONDS, Deadline, seconds_asked
 from docker_credential_acr.errors import NOT_FOUND, Failure, InputError, SettingsError, sentence
+from docker_credential_acr.watchdog import GRACE, Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from docker_credential_acr.settings import RegistrySettings
-    from docker_credential_acr.watchdog import Watchdog
 
 GET_LIMIT = 64 * 1024  # bytes of standard input, for erase too
 STORE_LIMIT = 1024 * 1024
 _TOKEN_USERS = ("<token>", "00000000-0000-0000-0000-000000000000")
-_GRACE = 2.0  # seconds that the watchdog leaves to the deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def failed(failure: Failure, server: str = "") -> Reply:
     return Reply(line, line, 1)
 
 
-def get(given: bytes, environ: "Mapping[str, str]", watchdog: "Watchdog") -> Reply:
+def get(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
     """Answer with the credential of the host in *given*."""
     server = trimmed(given)
     if not server:
@@ -69,10 +68,10 @@ def get(given: bytes, environ: "Mapping[str, str]", watchdog: "Watchdog") -> Rep
             _start_log(environ)
             settled = Deadline(began + chosen.timeout)
             watchdog.at_end += [child.end_all, cache.drop_unfinished]
-            watchdog.rearm(settled.left() + _GRACE, _out_of_time(host))
+            watchdog.rearm(settled.left() + GRACE, _out_of_time(host))
             return settled
 
-        watchdog.rearm(deadline.left() + _GRACE, _out_of_time(host))
+        watchdog.rearm(deadline.left() + GRACE, _out_of_time(host))
         return Reply(entry.render(server, credentials.obtain(host, who, deadline, prepare)))
     except Failure as failure:
         return failed(failure, host or "")
@@ -127,7 +126,7 @@ def _start_log(environ: "Mapping[str, str]") -> None:
     log.start(environ.get("ACR_CRED_DEBUG"))
 
 
-def store(given: bytes, environ: "Mapping[str, str]", watchdog: "Watchdog") -> Reply:
+def store(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
     """Keep the login in *given*: a registry token goes to the cache until its own expiry."""
     server = ""
     try:
@@ -139,7 +138,7 @@ def store(given: bytes, environ: "Mapping[str, str]", watchdog: "Watchdog") -> R
         if not login.get("username"):
             return NO_USER
         watchdog.at_end.append(cache.drop_unfinished)
-        watchdog.rearm(DEFAULT_SECONDS + _GRACE, _out_of_time(server[:80]))
+        watchdog.rearm(DEFAULT_SECONDS + GRACE, _out_of_time(server[:80]))
         _keep(server, login["username"], login.get("secret", ""), environ)
     except Failure as failure:
         return failed(failure, server)
@@ -211,7 +210,7 @@ def _keep(server: str, username: str, secret: str, environ: "Mapping[str, str]")
         cache.forget_failure(who.folder, name)
 
 
-def erase(given: bytes, environ: "Mapping[str, str]", watchdog: "Watchdog") -> Reply:
+def erase(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
     """Forget the cached tokens of the host in *given*; every other host is none of ours and no error."""
     server = trimmed(given)
     if not server:
@@ -222,7 +221,7 @@ def erase(given: bytes, environ: "Mapping[str, str]", watchdog: "Watchdog") -> R
         return failed(failure)
     host = registry.host_in(server)
     if host:
-        watchdog.rearm(DEFAULT_SECONDS + _GRACE, _out_of_time(host))
+        watchdog.rearm(DEFAULT_SECONDS + GRACE, _out_of_time(host))
         _forget(host, environ)
     return Reply()
 

@@ -148,7 +148,9 @@ class Handler(BaseHTTPRequestHandler):
         return proceed
 
     def call(self) -> Call:
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        headers = {  # Go clients repeat Accept: the values of one name belong together
+            name.lower(): ", ".join(self.headers.get_all(name, [])) for name in self.headers
+        }
         if self.command != "GET":
             acknowledge(self.connection)
         host = headers.get("host", "").lower().removesuffix(":443")
