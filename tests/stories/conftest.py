@@ -1,7 +1,7 @@
 """One fake Azure for each worker; for each test a home, an environment and a registry of its own."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -32,15 +32,23 @@ def host() -> str:
 
 
 @pytest.fixture
-def program(azure: FakeAzure, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """The program with a service principal; no test ends with a secret in a wrong place."""
-    home = str(tmp_path_factory.mktemp("home"))
-    environ = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": home,
-        **azure.environ(),
-        **azure.service_principal_environ(),
-    }
-    program = Program(home, azure, environ)
-    yield program
-    assert canary.leaks(program) == []
+def programs(
+    azure: FakeAzure, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Program]]:
+    """Makes programs with a service principal; no test ends with a secret in a wrong place."""
+    made = []
+
+    def new() -> Program:
+        home = str(tmp_path_factory.mktemp("home"))
+        environ = {"PATH": "/usr/bin:/bin", "HOME": home}
+        environ |= azure.environ() | azure.service_principal_environ()
+        made.append(Program(home, azure, environ))
+        return made[-1]
+
+    yield new
+    assert [leak for program in made for leak in canary.leaks(program)] == []
+
+
+@pytest.fixture
+def program(programs: Callable[[], Program]) -> Program:
+    return programs()

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -64,6 +64,14 @@ class Answer(NamedTuple):
 def new_host(suffix: str = "azurecr.io") -> str:
     """A registry that no other test knows."""
     return f"t{uuid.uuid4().hex[:12]}.{suffix}"
+
+
+def until(happened: Callable[[], object], seconds: float = 15) -> None:
+    """Wait for something that another process does."""
+    ends = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.005)
 
 
 @dataclass
@@ -181,6 +189,19 @@ class Program:
         text = f"{head}.{base64url(json.dumps(content).encode())}.{base64url(os.urandom(64))}"
         self.secrets.add(text)
         return text
+
+    def asked(self, host: str, **changes: str | None) -> "subprocess.Popen[bytes]":
+        """Start `get` for *host* and return when it has the host; with `Hang`, it then waits."""
+        process = self.start("get", **changes)
+        assert process.stdin is not None
+        process.stdin.write(host.encode())
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+    def unfinished(self) -> list[str]:
+        """Temporary files that somebody left behind."""
+        return [name for name in self.files() if name.endswith(".tmp")]
 
     def exchanges(self, host: str) -> int:
         """How often a token of *host* was asked for."""
