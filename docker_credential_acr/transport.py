@@ -48,6 +48,7 @@ class Session(requests.Session):
         self._retried = _METADATA_RETRIED if metadata else _RETRIED
         self._tries = TRIES + 1 if metadata else TRIES
         self._connect_seconds = METADATA_CONNECT_SECONDS if metadata else CONNECT_SECONDS
+        self.last: Response | None = None  # what a library was given and does not tell
         self.trust_env = not metadata  # a proxy must never see a metadata request
         self.auth = lambda request: request  # else requests adds what ~/.netrc has for the host
         self.headers["User-Agent"] = f"docker-credential-acr/{docker_credential_acr.__version__}"
@@ -98,6 +99,7 @@ class Session(requests.Session):
         except (requests.RequestException, HTTPError, OSError) as error:
             raise explained(error, host) from error
         log.debug("%s %s answered %d", request.method, host, response.status_code)
+        self.last = response
         return response
 
     def _body(self, response: "Response") -> bytes:

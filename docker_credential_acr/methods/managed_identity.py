@@ -4,7 +4,6 @@ msal finds the source (its ``managed_identity.py``) and speaks to it through our
 knows no proxy: with ``HTTP_PROXY`` set the SDK would send the request for the token there.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from docker_credential_acr.errors import (
     SignInRefused,
     Unreachable,
 )
+from docker_credential_acr.methods import entra
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from docker_credential_acr.secret import Secret
 
@@ -37,6 +37,12 @@ SELECTORS = ("client_id", "resource_id", "object_id")
 _SIGNALS = ("IDENTITY_ENDPOINT", "MSI_ENDPOINT", "AZURE_POD_IDENTITY_AUTHORITY_HOST")
 _CHASSIS = "/sys/class/dmi/id/chassis_asset_tag"
 _AZURE_CHASSIS = "7783-7084-3265-9085-8269-3286-77"  # the same on every Azure machine
+_AUDIENCE_UNKNOWN = (
+    "AADSTS500011",
+    "AADSTS50001:",
+    "invalid_resource",
+    "An unexpected error occurred while fetching the AAD Token",  # App Service is that vague
+)
 _PROBE_SECONDS = 2.0  # hosted runners look like Azure, too, and have nobody who answers
 _METADATA_SECONDS = 8.0
 
@@ -86,28 +92,32 @@ def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
         msal.UserAssignedManagedIdentity(**given) if given else msal.SystemAssignedManagedIdentity()
     )
     session = Session(deadline, metadata=True)
+    result: dict[str, Any] = {}
     try:
         if _in_cloud_shell(sign_in.environ):
-            result = _cloud_shell(session, sign_in.environ["MSI_ENDPOINT"], audience)
+            result = _cloud_shell(session, sign_in.environ["MSI_ENDPOINT"], audience, given)
         else:
             client = msal.ManagedIdentityClient(who, http_client=session)
             result = client.acquire_token_for_client(resource=audience)
-    except (json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
-        raise _absent(
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if session.last is None:  # nobody was asked: no URL, no thumbprint
+            raise SignInRefused(
+                "the managed identity source of this machine cannot be used",
+                "check the IDENTITY_* variables of this machine",
+                "metadata-refused",
+            ) from error
+        raise _troubled(session.last) or _absent(
             options, "the metadata service gave no usable answer", "answer-unusable"
-        ) from error
-    except msal.ManagedIdentityError as error:
-        raise SignInRefused(
-            "the managed identity source of this machine cannot be used",
-            "check the IDENTITY_* variables of this machine",
-            "metadata-refused",
         ) from error
     except Unreachable as error:
         raise _unreachable(options, error) from error
     token = result.get("access_token")
     if isinstance(token, str) and token:
         return EntraToken(Secret(token))
-    raise _refused(options, given, str(result))
+    refused = _refused(options, given, str(result))
+    if isinstance(refused, AudienceUnknown):
+        raise refused
+    raise _troubled(session.last) or refused
 
 
 def _in_cloud_shell(environ: Mapping[str, str]) -> bool:
@@ -118,8 +128,16 @@ def _in_cloud_shell(environ: Mapping[str, str]) -> bool:
     )
 
 
-def _cloud_shell(session: "Any", endpoint: str, audience: str) -> "dict[str, Any]":
-    """Ask Cloud Shell, which speaks for the person who is signed in to the portal."""
+def _cloud_shell(
+    session: "Any", endpoint: str, audience: str, given: dict[str, str]
+) -> "dict[str, Any]":
+    """Ask Cloud Shell, which speaks for the person who is signed in to the portal and nobody else."""
+    if given:
+        raise SignInRefused(
+            f"Cloud Shell has no managed identity to select ({', '.join(given)})",
+            "remove it from the settings, or unset AZURE_CLIENT_ID",
+            "identity-not-found",
+        )
     response = session.post(endpoint, data={"resource": audience}, headers={"Metadata": "true"})
     found: dict[str, Any] = response.json()
     return found
@@ -131,6 +149,18 @@ def _absent(options: Options, what: str, reference: str) -> Failure:
     return kind(what, hint, reference)
 
 
+def _troubled(response: "Any | None") -> Failure | None:
+    """Return the failure of a metadata service that is busy or broken; it says nothing of identities."""
+    from docker_credential_acr.transport import correlation, host_of, retry_after  # noqa: PLC0415
+
+    status = response.status_code if response is not None else 0
+    if response is None or (status not in (410, 429) and status < 500):  # noqa: PLR2004  HTTP
+        return None
+    return entra.unavailable(
+        host_of(response.request), status, retry_after(response), correlation(response)
+    )
+
+
 def _unreachable(options: Options, error: Unreachable) -> Failure:
     if error.reference in ("answer-unusable", "redirect-refused", "tls-settings"):
         return error
@@ -139,7 +169,7 @@ def _unreachable(options: Options, error: Unreachable) -> Failure:
 
 def _refused(options: Options, given: dict[str, str], text: str) -> Failure:
     """Tell an identity that is not there from an audience that is not known."""
-    if "500011" in text or "invalid_resource" in text or "AADSTS50001:" in text:
+    if any(words in text for words in _AUDIENCE_UNKNOWN):
         return AudienceUnknown(
             "the managed identity's tenant or cloud does not know the registry audience",
             "set audience in the settings to one that it knows",
