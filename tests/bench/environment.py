@@ -20,14 +20,19 @@ _DEBIAN = "/usr/bin/python3"
 _OLDEST = (3, 11)
 _PIP = (25, 2)  # older ones write 'import re' into the script, half as much again as a whole get
 _ASK = """\
-import json, platform, sys, sysconfig
-flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
-print(json.dumps({
-    "version": list(sys.version_info[:3]),
-    "build": [f for f in ("--enable-optimizations", "--with-lto", "--enable-shared") if f in flags],
-    "executable": sys.executable,
-}))
+import json, os, sys
+origin = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+print(json.dumps({"version": sys.version_info[:3], "build": sys.version, "origin": origin}))
 """
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """Which Python: builds of one version differ by half, so the build is told, too."""
+
+    version: tuple[int, ...]
+    build: str
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,7 @@ class Environment:
     """A virtualenv with the wheel and its dependencies in it, and nothing else."""
 
     folder: str
-    version: tuple[int, ...]
-    build: tuple[str, ...]
+    interpreter: "Interpreter"
 
     @property
     def python(self) -> str:
@@ -48,12 +52,10 @@ class Environment:
 
     def machine(self) -> str:
         """Return one line about what was measured on what."""
-        version = ".".join(map(str, self.version))
-        build = " ".join(self.build) or "no optimisation flags"
         cores = len(os.sched_getaffinity(0))
         return (
             f"{cores} cores, {_processor()}, {platform.system()} {platform.release()}; "
-            f"Python {version} ({build})"
+            f"Python {self.interpreter.build} at {self.interpreter.origin}"
         )
 
 
@@ -64,19 +66,18 @@ def variables(home: str, **more: str) -> dict[str, str]:
 
 def default_python() -> str:
     """Return Debian's interpreter if it will do: an optimised build that others have, too."""
-    if os.access(_DEBIAN, os.X_OK) and _about(_DEBIAN)[0] >= _OLDEST:
+    if os.access(_DEBIAN, os.X_OK) and _about(_DEBIAN).version >= _OLDEST:
         return _DEBIAN
     return sys.executable
 
 
 def made(folder: str, python: str, scratch: str) -> Environment:
     """Return the virtualenv *folder*, made if it is not there; the wheel is built and put in anew."""
-    environment = Environment(folder, *_about(python))
-    fresh = not os.path.exists(environment.python)
+    inside = os.path.join(folder, "bin", "python")
+    fresh = not os.path.exists(inside)
     if fresh:
         _run([python, "-m", "venv", "--without-pip", folder])
-    else:
-        environment = Environment(folder, *_about(environment.python))
+    environment = Environment(folder, _about(inside))
     dist = os.path.join(scratch, "dist")
     uv = shutil.which("uv", path=f"{os.path.dirname(sys.executable)}:{os.environ.get('PATH', '')}")
     if uv:
@@ -102,9 +103,9 @@ def _check_pip() -> None:
         raise Unmeasured(f"uv or pip >= {_PIP[0]}.{_PIP[1]} is needed to install the wheel")
 
 
-def _about(python: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def _about(python: str) -> Interpreter:
     found = json.loads(_run([python, "-c", _ASK]))
-    return tuple(found["version"]), tuple(found["build"])
+    return Interpreter(tuple(found["version"]), " ".join(found["build"].split()), found["origin"])
 
 
 def _run(arguments: list[str]) -> str:
