@@ -14,7 +14,7 @@ import time
 import requests
 import truststore
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
+from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, ReadTimeoutError
 
 import docker_credential_acr
 from docker_credential_acr.deadline import Deadline
@@ -197,13 +197,14 @@ def explained(error: Exception, host: str) -> Exception:  # noqa: PLR0911  a lis
     cause = _root(error)
     if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, ssl.SSLError):
         return _tls(cause, host)
-    if isinstance(error, requests.exceptions.ProxyError):
+    lost = isinstance(cause, ConnectionResetError)  # in the tunnel, where urllib3 blames the proxy
+    if isinstance(error, requests.exceptions.ProxyError) and not lost:
         return Unreachable(
             f"the proxy did not open a way to {host}{_proxy_status(cause)}",
             "check HTTPS_PROXY and NO_PROXY, and that the proxy allows this host",
             "proxy",
         )
-    if isinstance(error, requests.exceptions.InvalidProxyURL | requests.exceptions.InvalidSchema):
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
         return Unreachable(
             "the proxy address in the environment cannot be used",
             "HTTPS_PROXY has the form http://HOST:PORT",
@@ -223,7 +224,7 @@ def explained(error: Exception, host: str) -> Exception:  # noqa: PLR0911  a lis
                 "no-answer",
             )
         )
-    if isinstance(error, requests.exceptions.ContentDecodingError):
+    if isinstance(error, requests.exceptions.ContentDecodingError | DecodeError):
         return _unusable(host, "its answer cannot be decoded")
     return _Transient(
         Unreachable(

@@ -121,7 +121,8 @@ def client_token(
             instance_discovery=None if sign_in.cloud.discovery else False,
             http_client=session,
         ).acquire_token_for_client([audience + "/.default"])
-    except (ValueError, KeyError, RuntimeError) as error:  # discovery that was refused or not JSON
+    except (ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
+        # Discovery was refused, or an answer is not JSON or not an object.
         raise refusal(session.last_text or str(error), sign_in.authority) from error
     token = result.get("access_token")
     if isinstance(token, str) and token:
@@ -192,7 +193,8 @@ def refusal(text: str, where: str) -> Failure:
     if code in _REFUSALS:
         what, hint, reference = _REFUSALS[code]
         return SignInRefused(what + suffix, hint, reference)
-    if not code and not text.lstrip().startswith("{"):
+    object_with_error = text.lstrip().startswith("{") and re.search("[\"']error[\"']", text)
+    if not code and not object_with_error:
         return Unreachable(
             f"{where} gave no usable answer",
             "check for a proxy or a login page that answers in its place",
