@@ -139,7 +139,7 @@ def _cloud_shell(
             "identity-not-found",
         )
     response = session.post(endpoint, data={"resource": audience}, headers={"Metadata": "true"})
-    found: dict[str, Any] = response.json()
+    found: dict[str, Any] = dict(response.json())
     return found
 
 
