@@ -42,7 +42,7 @@ class Rounds:
     crowd: int
 
 
-FULL = Rounds(start=150, slow=15, cold=25, growth=150, crowd=5)
+FULL = Rounds(start=150, slow=15, cold=25, growth=150, crowd=7)
 QUICK = Rounds(start=40, slow=5, cold=7, growth=40, crowd=3)
 
 
@@ -172,6 +172,7 @@ def rate(bench: Bench) -> None:
     ecr = peers.ecr(os.path.join(bench.scratch, "ecr-rate"))
     home = bench.home("rate").warm()
     walls: tuple[list[float], list[float]] = [], []
+    at_once(home.get(CACHED), _THRONG)  # the first time, memory has to be found for them
     for _ in range(bench.rounds.crowd):
         for command, found in zip((home.get(CACHED), ecr), walls, strict=True):
             found.append(at_once(command, _THRONG))
