@@ -5,10 +5,12 @@ Trust comes from the operating system's store (behind a company's proxy docker w
 deadline in every send and sleep. Verification cannot be turned off.
 """
 
+import functools
 import os
 import random
 import socket
 import ssl
+import sys
 import time
 
 import requests
@@ -35,6 +37,7 @@ TRIES = 2
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _METADATA_RETRIED = _RETRIED | {404, 410}  # a metadata service that is being updated says so
 _RESERVE = 4.0  # seconds that must be left after a pause for it to be worth waiting
+_TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -130,8 +133,7 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self) -> None:
         check_trust_variables()
-        self._trust = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._trust.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._trust = _trust(*map(os.environ.get, _TRUST_VARIABLES))
         super().__init__()
 
     def init_poolmanager(self, *arguments: "Any", **options: "Any") -> None:
@@ -151,6 +153,22 @@ class _Adapter(HTTPAdapter):
             super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # has no types
         else:
             conn.cert_reqs = "CERT_REQUIRED"
+
+
+@functools.cache
+def _trust(*_: str | None) -> ssl.SSLContext:
+    """Return what all sessions trust while the variables are as they are now.
+
+    Where the system has one file of CAs, truststore reads it for every connection anew, 15 ms each; it
+    does nothing else there, so that one context that has read it does the same.
+    """
+    if sys.platform not in ("darwin", "win32") and ssl.get_default_verify_paths().cafile:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.set_default_verify_paths()
+    else:
+        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def check_trust_variables() -> None:
