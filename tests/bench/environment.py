@@ -55,8 +55,16 @@ class Environment:
         cores = len(os.sched_getaffinity(0))
         return (
             f"{cores} cores, {_processor()}, {platform.system()} {platform.release()}; "
-            f"Python {self.interpreter.build} at {self.interpreter.origin}"
+            f"Python {self.interpreter.build} at {self.interpreter.origin}; {source()}"
         )
+
+
+def source() -> str:
+    """Return which state of the repository the wheel is of."""
+    git = shutil.which("git")
+    if git is None or not os.path.exists(os.path.join(REPOSITORY, ".git")):
+        return "source of no known commit"
+    return "commit " + _run([git, "-C", REPOSITORY, "describe", "--always", "--dirty"]).strip()
 
 
 def variables(home: str, **more: str) -> dict[str, str]:

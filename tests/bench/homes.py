@@ -9,7 +9,7 @@ import certifi
 
 from tests.azure import FakeAzure
 from tests.bench.environment import variables
-from tests.bench.runs import Command, Unmeasured, answer
+from tests.bench.runs import Command, Unmeasured, answer, shown
 
 HOST = "team.azurecr.io"
 FOREIGN = "registry.example.com"
@@ -69,7 +69,7 @@ class Home:
         command = self.get("the first get")
         first = answer(command)
         if not first.startswith('{"ServerURL":') or answer(command) != first:
-            raise Unmeasured(f"the program does not answer from its cache: {first.strip()!r}")
+            raise Unmeasured(f"the program does not answer from its cache: {shown(first)}")
         return self
 
     def configure(self, registries: int) -> Self:

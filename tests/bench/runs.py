@@ -113,7 +113,12 @@ def start(command: Command) -> int:
 def _check(command: Command, status: int) -> None:
     code = os.waitstatus_to_exitcode(status)
     if code != command.code:
-        raise Unmeasured(f"{command.name} ended with {code}: {answer(command).strip()!r}")
+        raise Unmeasured(f"{command.name} ended with {code}: {shown(answer(command))}")
+
+
+def shown(said: str) -> str:
+    """Return the beginning of what a program *said*: enough to see why, and no whole token."""
+    return repr(said.strip()[:160])
 
 
 def answer(command: Command) -> str:
