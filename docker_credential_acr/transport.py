@@ -97,8 +97,8 @@ class Session(requests.Session):
         bounds = (self._deadline.share(self._connect_seconds), self._deadline.share(READ_SECONDS))
         host = host_of(request)
         try:
-            response = super().send(request, **options | {"timeout": bounds})
-            response._content = self._body(response)  # noqa: SLF001  what .content and .text give
+            with super().send(request, **options | {"timeout": bounds}) as response:
+                response._content = self._body(response)  # noqa: SLF001  for .content and .text
         except (requests.RequestException, HTTPError, OSError) as error:
             raise explained(error, host) from error
         log.debug("%s %s answered %d", request.method, host, response.status_code)
@@ -116,7 +116,6 @@ class Session(requests.Session):
                 raise requests.ReadTimeout("the body did not end")
             if len(body) > LARGEST:
                 raise _unusable(host_of(response.request), "its answer is too large")
-        response.close()
         return body
 
 
