@@ -101,6 +101,8 @@ class Session(requests.Session):
                 response._content = self._body(response)  # noqa: SLF001  for .content and .text
         except (requests.RequestException, HTTPError, OSError) as error:
             raise explained(error, host) from error
+        except (TypeError, ValueError) as error:  # what requests makes of http:// without a host
+            raise _no_proxy_address() from error
         log.debug("%s %s answered %d", request.method, host, response.status_code)
         self.last = response
         return response
@@ -222,11 +224,7 @@ def explained(error: Exception, host: str) -> Exception:  # noqa: PLR0911  a lis
             "proxy",
         )
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return Unreachable(
-            "the proxy address in the environment cannot be used",
-            "HTTPS_PROXY has the form http://HOST:PORT",
-            "proxy",
-        )
+        return _no_proxy_address()
     if isinstance(cause, NameResolutionError) or "NameResolutionError" in repr(error):
         return Unreachable(
             f"the name {host} does not resolve",
@@ -249,6 +247,14 @@ def explained(error: Exception, host: str) -> Exception:  # noqa: PLR0911  a lis
             "check the network, the proxy and the firewall between here and there",
             "unreachable",
         )
+    )
+
+
+def _no_proxy_address() -> Unreachable:
+    return Unreachable(
+        "the proxy address in the environment cannot be used",
+        "HTTPS_PROXY has the form http://HOST:PORT",
+        "proxy",
     )
 
 
