@@ -5,14 +5,12 @@ before shorter. A table that names its own method takes no method options from t
 """
 
 import dataclasses
-import difflib
 import fnmatch
 import os
 import re
 import stat
-import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
@@ -145,6 +143,8 @@ def parse(data: bytes, path: str) -> Settings:
         raise SettingsError(
             f"{path}: larger than 4 MiB", "split it or use wildcards", "settings-invalid"
         )
+    import tomllib  # noqa: PLC0415  2 ms that a first get without settings need not pay
+
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
         tables = tomllib.loads(text)
@@ -233,12 +233,18 @@ def _authority(environ: Mapping[str, str], cloud: Cloud) -> str | None:
 
 def _choice(variable: str, value: str, known: Mapping[str, object]) -> None:
     if value not in known:
-        near = difflib.get_close_matches(value, known, 1)
+        near = _nearest(value, known)
         raise SettingsError(
             f"{variable} names no known value" + (f': did you mean "{near[0]}"?' if near else ""),
             f"use one of {', '.join(known)}",
             "variable-invalid",
         )
+
+
+def _nearest(value: str, known: Iterable[str]) -> list[str]:
+    import difflib  # noqa: PLC0415  mistakes only
+
+    return difflib.get_close_matches(value, list(known), 1)
 
 
 def _frozen(value: Any) -> Any:
@@ -279,7 +285,7 @@ class _Reader:
     ) -> None:
         for key in table:
             if key not in keys:
-                near = difflib.get_close_matches(key, keys, 1)
+                near = _nearest(key, keys)
                 self.fail(
                     (*where, key),
                     "unknown key" + (f', did you mean "{near[0]}"?' if near else ""),
@@ -388,7 +394,7 @@ class _Reader:
             ("cloud", tuple(cloud.name for cloud in (*clouds.CLOUDS, *made))),
         ):
             if key in table and table[key] not in known:
-                near = difflib.get_close_matches(table[key], known, 1)
+                near = _nearest(table[key], known)
                 self.fail(
                     (*where, key),
                     f'unknown {key} "{table[key]}"'
