@@ -18,7 +18,6 @@ class Figure:
     wheel: bool = True
 
     def met(self, value: float, bound: float) -> bool:
-        value = round(value, 2)  # as it is printed: 0.881 is not worth a failure that shows 0.88
         return value >= bound if self.at_least else value <= bound
 
     def verdict(self, value: float) -> str:
@@ -73,7 +72,7 @@ def rendered(rows: Mapping[str, Figure], measured: Measured) -> str:
         if isinstance(value, Unmeasured):
             lines.append((figure.text, "-", target, stretch, f"left out: {value.reason}"))
         else:
-            lines.append((figure.text, f"{value:.2f}", target, stretch, figure.verdict(value)))
+            lines.append((figure.text, f"{value:.3f}", target, stretch, figure.verdict(value)))
     return columns(lines)
 
 

@@ -70,8 +70,8 @@ def test_instructions_are_the_sum_over_all_processes() -> None:
 def test_a_figure_knows_its_direction() -> None:
     rows = figures((3, 11, 2))
 
-    assert rows["wall"].verdict(1.004) == "met"
-    assert rows["wall"].verdict(1.01) == "NOT met"
+    assert rows["wall"].verdict(1.0) == "met"
+    assert rows["wall"].verdict(1.001) == "NOT met"
     assert rows["wall"].verdict(0.9) == "met, stretch too"
     assert rows["rate"].verdict(0.39) == "NOT met"
     assert rows["rate"].verdict(0.45) == "met"
@@ -92,4 +92,4 @@ def test_the_table_has_every_row_and_says_what_is_missing() -> None:
 
     assert len(text.splitlines()) == len(rows) + 1
     assert "left out: no az here" in text
-    assert [line for line in text.splitlines() if "0.50" in line and "<= 0.45" in line]
+    assert [line for line in text.splitlines() if "0.500" in line and "<= 0.45" in line]
