@@ -12,13 +12,13 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.azure import FakeAzure
 from tests.bench import environment, instructions, memory, peers, table
 from tests.bench.environment import Environment, variables
 from tests.bench.homes import HOST, Home
-from tests.bench.runs import Command, Times, Unmeasured, at_once, paired, paired_ratio
+from tests.bench.runs import Command, Times, Unmeasured, at_once, paired
 
 PASS = "python -c pass"
 BARE = "python -I -S -c pass"
@@ -156,27 +156,32 @@ def cold(bench: Bench) -> None:
 def crowd(bench: Bench) -> None:
     """Start fifty processes at once without a token, and with one."""
     home = bench.home("crowd").warm()
-    walls: dict[str, list[float]] = {COLD: [], CACHED: []}
+    cold, cached = home.cold(f"{_CROWD} cold gets at once"), home.get(f"{_CROWD} cached at once")
+    times = Times([cold.name, cached.name])
     exchanges = 0
     for _ in range(bench.rounds.crowd):
         bench.azure.forget()
-        walls[COLD].append(at_once(home.cold(COLD), _CROWD))
+        times.runs[cold.name].append(at_once(cold, _CROWD))
         exchanges = max(exchanges, bench.azure.count("exchange"))
-        walls[CACHED].append(at_once(home.get(CACHED), _CROWD))
+        times.runs[cached.name].append(at_once(cached, _CROWD))
+    bench.groups.append(times)
     bench.measured["crowd exchanges"] = exchanges
-    bench.measured["crowd"] = paired_ratio(walls[COLD], walls[CACHED])
+    bench.measured["crowd"] = times.ratio(cold.name, cached.name)
 
 
 def rate(bench: Bench) -> None:
     """Start two hundred processes at once, ours and Amazon's."""
     ecr = peers.ecr(os.path.join(bench.scratch, "ecr-rate"))
-    home = bench.home("rate").warm()
-    walls: tuple[list[float], list[float]] = [], []
-    at_once(home.get(CACHED), _THRONG)  # the first time, memory has to be found for them
+    ecr = replace(ecr, name=f"{_THRONG} ECR helpers at once")
+    cached = bench.home("rate").warm().get(f"{_THRONG} cached gets at once")
+    times = Times([cached.name, ecr.name])
+    at_once(cached, _THRONG)  # the first time, memory has to be found for them
     for _ in range(bench.rounds.crowd):
-        for command, found in zip((home.get(CACHED), ecr), walls, strict=True):
-            found.append(at_once(command, _THRONG))
-    bench.measured["rate"] = paired_ratio(walls[1], walls[0])
+        for command in (cached, ecr):
+            times.runs[command.name].append(at_once(command, _THRONG))
+    bench.groups.append(times)
+    bench.measured["rate"] = times.ratio(ecr.name, cached.name)
+    bench.measured["rate cpu"] = times.cpu_ratio(ecr.name, cached.name)
 
 
 def memories(bench: Bench) -> None:
@@ -221,7 +226,7 @@ def measure(bench: Bench) -> None:
     bench.attempt(("instructions", "frozen instructions"), lambda: counts(bench))
     bench.attempt(("cold",), lambda: cold(bench))
     bench.attempt(("crowd exchanges", "crowd"), lambda: crowd(bench))
-    bench.attempt(("rate",), lambda: rate(bench))
+    bench.attempt(("rate", "rate cpu"), lambda: rate(bench))
     bench.attempt(("memory", "memory cold", "memory frozen"), lambda: memories(bench))
     bench.attempt(("entries 1000", "entries 100000", "registries"), lambda: growth(bench))
 

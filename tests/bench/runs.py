@@ -63,6 +63,9 @@ class Times:
         """Return the median over the rounds of how long *name* took, in *reference*s."""
         return paired_ratio(self.walls(name), self.walls(reference))
 
+    def cpu_ratio(self, name: str, reference: str) -> float:
+        return paired_ratio(self.cpus(name), self.cpus(reference))
+
 
 def paired_ratio(values: Sequence[float], references: Sequence[float]) -> float:
     return median(value / other for value, other in zip(values, references, strict=True))
@@ -88,16 +91,16 @@ def once(command: Command) -> Run:
     return Run(wall, usage.ru_utime + usage.ru_stime)
 
 
-def at_once(command: Command, number: int) -> float:
-    """Start *number* processes without waiting in between; the seconds until the last has ended."""
+def at_once(command: Command, number: int) -> Run:
+    """Start *number* processes without waiting in between; the time until the last has ended."""
     command.before()
     begin = perf_counter()
     started = [start(command) for _ in range(number)]
-    ended = [os.waitpid(process, 0) for process in started]
+    ended = [os.wait4(process, 0) for process in started]
     wall = perf_counter() - begin
-    for _, status in ended:
+    for _, status, _ in ended:
         _check(command, status)
-    return wall
+    return Run(wall, sum(usage.ru_utime + usage.ru_stime for _, _, usage in ended))
 
 
 def start(command: Command) -> int:

@@ -33,6 +33,7 @@ def test_times_keep_the_rounds_apart() -> None:
 
     assert times.ratio("a", "b") == 1.25
     assert times.cpus("b") == [0.5, 1]
+    assert times.cpu_ratio("a", "b") == 0.75
 
 
 def test_commands_run_in_turn_and_the_warm_up_does_not_count() -> None:
@@ -54,7 +55,7 @@ def test_a_program_that_fails_is_not_measured_and_its_words_are_shown() -> None:
 
 
 def test_all_of_a_crowd_are_waited_for() -> None:
-    assert at_once(PASS, 5) > 0
+    assert at_once(PASS, 5).wall > 0
 
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
