@@ -1,0 +1,427 @@
+"""The one use case: look, take a turn, look again, sign in, exchange, save."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from docker_credential_acr import asker, cache, credentials, entry, paths
+from docker_credential_acr.clouds import REGISTRY_AUDIENCE
+from docker_credential_acr.commands.docker_helper import list_hosts
+from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.errors import Failure, RegistryRefused, SettingsError, SignInRefused
+from tests.azure import FakeAzure, Hang, Status
+from tests.azure.tokens import peek
+from tests.stories.program import GUID, new_host
+
+ARM = "https://management.azure.com"
+
+
+class Person:
+    """Somebody with a home, who asks inside this process."""
+
+    def __init__(self, azure: FakeAzure, home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.azure = azure
+        self.home = Path(home)
+        self._monkeypatch = monkeypatch
+        self.set(**azure.service_principal_environ())
+
+    def set(self, **variables: str | None) -> None:
+        for name, value in variables.items():
+            if value is None:
+                self._monkeypatch.delenv(name, raising=False)
+            else:
+                self._monkeypatch.setenv(name, value)
+
+    def settings(self, text: str) -> None:
+        path = self.home / ".config" / paths.NAME / "config.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o600)
+
+    def get(self, host: str, seconds: float = 20) -> dict[str, str]:
+        """The answer without the host."""
+        found = credentials.obtain(
+            host,
+            asker.who_asks(os.environ),
+            Deadline.after(seconds),
+            lambda _: Deadline.after(seconds),
+        )
+        answer: dict[str, str] = json.loads(b"{" + found)
+        return answer
+
+    def token(self, host: str, seconds: float = 20) -> str:
+        return self.get(host, seconds)["Secret"]
+
+    def failure(self, host: str, seconds: float = 20) -> Failure:
+        with pytest.raises(Failure) as raised:
+            self.get(host, seconds)
+        return raised.value
+
+    def listed(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(list_hosts(os.environ).out)
+        return found
+
+    @property
+    def folder(self) -> Path:
+        path = paths.cache_folder(os.environ.get)
+        assert path
+        return Path(path)
+
+    def entry(self, host: str) -> Path:
+        return self.folder / entry.file_name(host, asker.who_asks(os.environ).stamped)
+
+    def change_entry(self, host: str, change: Callable[[list[int]], list[int]]) -> None:
+        """Give the entry other times: issued, renew, until, expires."""
+        path = self.entry(host)
+        lines = path.read_bytes().split(b"\n")
+        lines[3] = " ".join(map(str, change([int(word) for word in lines[3].split()]))).encode()
+        path.write_bytes(b"\n".join(lines))
+
+    def asked(self) -> list[str]:
+        """The audiences that Entra was asked for."""
+        forms = [request.form for request in self.azure.requests if request.kind == "sign-in"]
+        return [form["scope"].removesuffix("/.default") for form in forms]
+
+    def on_disk(self) -> bytes:
+        return b"".join(path.read_bytes() for path in self.home.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def person(azure: FakeAzure, bare: str, monkeypatch: pytest.MonkeyPatch) -> Person:
+    return Person(azure, bare, monkeypatch)
+
+
+class TestCache:
+    def test_a_fresh_token_is_served_again(self, person: Person, host: str) -> None:
+        assert person.get(host) == {"Username": GUID, "Secret": person.token(host)}
+        assert person.azure.count("exchange") == 1
+
+    def test_another_identity_is_another_entry(self, person: Person, host: str) -> None:
+        first = person.token(host)
+        other = person.azure.add_service_principal(secret="CANARY-other")
+        person.set(AZURE_CLIENT_ID=other.client_id, AZURE_CLIENT_SECRET="CANARY-other")
+        second = person.token(host)
+        assert peek(second)[1]["sub"] == other.object_id
+        person.set(**person.azure.service_principal_environ())
+        assert person.token(host) == first
+        assert person.azure.count("exchange") == 2
+
+    @pytest.mark.parametrize(
+        "times",
+        [
+            lambda _: [1, 2, 3, 4],
+            lambda t: [t[0] + 1000, t[1] + 1000, t[2] + 1000, t[3] + 1000],
+            lambda t: [t[0], t[1], t[2], t[0] + 90_000],
+            lambda t: [t[0], t[1], 1, t[3]],
+            lambda _: [],
+        ],
+        ids=["expired", "from-the-future", "too-long", "old", "none"],
+    )
+    def test_an_entry_with_other_times_is_renewed(
+        self, person: Person, host: str, times: Callable[[list[int]], list[int]]
+    ) -> None:
+        first = person.token(host)
+        person.change_entry(host, times)
+        assert person.token(host) != first
+        assert person.azure.count("exchange") == 2
+
+    def test_a_clock_that_is_a_little_behind_does_no_harm(self, person: Person, host: str) -> None:
+        first = person.token(host)
+        person.change_entry(host, lambda t: [t[0] + 200, *t[1:]])
+        assert person.token(host) == first
+
+    def test_a_token_that_lives_longer_than_a_day_is_answered_and_not_kept(
+        self, person: Person, host: str
+    ) -> None:
+        person.azure.registry(host).token_life = 100_000
+        assert person.token(host) != person.token(host)
+
+    def test_together_they_sign_in_once(self, person: Person, host: str) -> None:
+        person.azure.exchange_delay = 0.2
+        with ThreadPoolExecutor(30) as pool:
+            tokens = set(pool.map(person.token, [host] * 30))
+        assert len(tokens) == 1
+        assert person.azure.count("exchange") == person.azure.count("sign-in") == 1
+
+
+class TestWithoutACache:
+    def test_it_can_be_turned_off(self, person: Person, host: str) -> None:
+        person.set(ACR_CRED_NO_CACHE="1")
+        assert person.token(host) != person.token(host)
+        assert list(person.home.iterdir()) == []
+
+    @pytest.mark.parametrize("kind", ["file", "link", "below-a-file"])
+    def test_a_folder_that_cannot_be_had_is_done_without(
+        self, person: Person, host: str, kind: str
+    ) -> None:
+        base = person.home / "base"
+        if kind == "below-a-file":
+            base.write_text("x")
+        else:
+            base.mkdir()
+            folder = base / f"{paths.NAME}-{os.geteuid()}"
+            folder.write_text("x") if kind == "file" else folder.symlink_to(person.home)
+        person.set(ACR_CRED_CACHE_DIR=str(base))
+        assert person.token(host) != person.token(host)
+
+    def test_a_lock_that_cannot_be_had_is_done_without(self, person: Person, host: str) -> None:
+        folder = cache.open_folder(str(person.folder))
+        assert folder
+        for suffix in (".lock", ".lock2"):
+            os.mkdir(str(person.entry(host)) + suffix)
+        first = person.token(host)
+        assert person.token(host) == first
+
+    def test_an_entry_that_is_a_folder_is_done_without(self, person: Person, host: str) -> None:
+        person.token(new_host())
+        os.mkdir(person.entry(host))
+        assert person.token(host) != person.token(host)
+
+
+class TestStoppedHolder:
+    def test_it_costs_one_sign_in_more_and_not_one_for_each_waiter(
+        self, person: Person, host: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cache, "_LOCKS", {".lock": 0.3, ".lock2": 60.0})
+        folder = cache.open_folder(str(person.folder))
+        holding, done = threading.Event(), threading.Event()
+
+        def stand() -> None:
+            name = person.entry(host).name
+            with cache.turn(folder, name, Deadline.after(20), lambda: None):
+                holding.set()
+                done.wait(20)
+
+        thread = threading.Thread(target=stand)
+        thread.start()
+        assert holding.wait(5)
+        with ThreadPoolExecutor(10) as pool:
+            tokens = set(pool.map(person.token, [host] * 10))
+        done.set()
+        thread.join()
+        assert len(tokens) == 1
+        assert person.azure.count("exchange") == 1
+
+
+class TestAudience:
+    def test_what_worked_is_asked_first_the_next_time(self, person: Person, host: str) -> None:
+        """By this asker, for this host; a registry token that is always too old asks each time."""
+        person.azure.audiences.discard(REGISTRY_AUDIENCE)
+        person.azure.registry(host).token_life = 600
+        person.token(host)
+        assert person.asked() == [REGISTRY_AUDIENCE, ARM]
+        person.azure.forget()
+        person.token(host)
+        assert person.asked() == [ARM]
+        person.azure.forget()
+        person.token(new_host())
+        assert person.asked() == [REGISTRY_AUDIENCE, ARM]
+
+    def test_even_of_an_entry_that_has_expired(self, person: Person, host: str) -> None:
+        person.azure.audiences.discard(REGISTRY_AUDIENCE)
+        person.token(host)
+        person.change_entry(host, lambda _: [1, 2, 3, 4])
+        person.azure.forget()
+        person.token(host)
+        assert person.asked() == [ARM]
+
+    def test_what_worked_once_may_stop_working(self, person: Person, host: str) -> None:
+        azure = person.azure
+        azure.audiences.discard(REGISTRY_AUDIENCE)
+        azure.registry(host).token_life = 600
+        person.token(host)
+        azure.audiences.add(REGISTRY_AUDIENCE)
+        azure.audiences.discard(ARM)
+        azure.forget()
+        person.token(host)
+        assert person.asked() == [ARM, REGISTRY_AUDIENCE]
+
+    def test_the_settings_fix_it(self, person: Person, host: str) -> None:
+        person.settings(f'[registries."{host}"]\naudience = "{ARM}"\n')
+        person.token(host)
+        assert person.asked() == [ARM]
+
+    def test_and_then_no_other_is_tried(self, person: Person, host: str) -> None:
+        person.settings(f'[registries."{host}"]\naudience = "https://nobody.example"\n')
+        assert isinstance(person.failure(host), SignInRefused)
+        assert person.asked() == ["https://nobody.example"]
+
+    def test_a_registry_that_takes_no_arm_token_is_explained(
+        self, person: Person, host: str
+    ) -> None:
+        person.azure.audiences.discard(REGISTRY_AUDIENCE)
+        person.azure.registry(host).arm_tokens_allowed = False
+        found = person.failure(host)
+        assert isinstance(found, RegistryRefused)
+        assert "authentication-as-arm" in found.hint
+
+    def test_both_unknown_is_one_failure(self, person: Person, host: str) -> None:
+        person.azure.audiences.clear()
+        assert person.failure(host).reference == "audience-unknown"
+        assert person.asked() == [REGISTRY_AUDIENCE, ARM]
+
+
+class TestSharing:
+    def test_three_registries_of_one_identity_cost_one_sign_in(self, person: Person) -> None:
+        for _ in range(3):
+            person.token(new_host())
+        assert person.azure.count("sign-in") == 1
+        assert person.azure.count("exchange") == 3
+
+    def test_at_once_too(self, person: Person) -> None:
+        person.azure.sign_in_delay = 0.2
+        with ThreadPoolExecutor(10) as pool:
+            assert len(set(pool.map(person.token, [new_host() for _ in range(10)]))) == 10
+        assert person.azure.count("sign-in") == 1
+        assert person.azure.count("exchange") == 10
+
+    def test_not_between_identities(self, person: Person, host: str) -> None:
+        other = person.azure.add_managed_identity()
+        person.set(**person.azure.metadata_environ("vm"))
+        person.settings(
+            f'[registries."{host}"]\nmethod = "managed-identity"\nclient_id = "{other.client_id}"\n'
+        )
+        subjects = {peek(person.token(each))[1]["sub"] for each in (new_host(), host)}
+        assert len(subjects) == 2
+        assert other.object_id in subjects
+
+    def test_a_token_that_could_manage_the_subscription_is_never_written(
+        self, person: Person
+    ) -> None:
+        person.azure.audiences.discard(REGISTRY_AUDIENCE)
+        fixed = new_host()
+        person.settings(f'[registries."{fixed}"]\naudience = "{ARM}"\n')
+        for each in (new_host(), new_host(), fixed):
+            person.token(each)
+        issued = [r.form["access_token"] for r in person.azure.requests if r.kind == "exchange"]
+        assert [peek(token)[1]["aud"] for token in issued] == [ARM] * 3
+        written = person.on_disk()
+        assert not [token for token in issued if token[-40:].encode() in written]
+
+    def test_one_that_a_registry_refuses_is_replaced(self, person: Person) -> None:
+        """A permission given a minute ago is in new tokens only."""
+        person.token(new_host())
+        host = new_host()
+        person.azure.fault("exchange", Status(401), times=1, host=host)
+        person.token(host)
+        assert person.azure.count("sign-in") == 2
+        person.token(new_host())
+        assert person.azure.count("sign-in") == 2
+
+    def test_a_registry_that_refuses_the_new_one_too_is_believed(self, person: Person) -> None:
+        person.token(new_host())
+        host = new_host()
+        person.azure.fault("exchange", Status(401), host=host)
+        assert isinstance(person.failure(host), RegistryRefused)
+        assert person.azure.count("sign-in") == 2
+        assert sum(r.kind == "exchange" and r.host == host for r in person.azure.requests) == 2
+
+    def test_one_that_is_nearly_over_is_not_shared(self, person: Person) -> None:
+        person.azure._directory.token_life = 200  # noqa: SLF001  no switch of the fake's
+        person.token(new_host())
+        person.token(new_host())
+        assert person.azure.count("sign-in") == 2
+
+
+class TestFailure:
+    def test_a_storm_does_not_hammer(self, person: Person, host: str) -> None:
+        person.set(AZURE_CLIENT_SECRET="CANARY-wrong")
+        with ThreadPoolExecutor(20) as pool:
+            found = list(pool.map(person.failure, [host] * 20))
+        assert {failure.reference for failure in found} == {"client-secret-refused"}
+        assert person.azure.count("sign-in") <= 2
+
+    def test_it_is_forgotten_after_some_seconds(self, person: Person, host: str) -> None:
+        right = person.azure.client_secret
+        person.set(AZURE_CLIENT_SECRET="CANARY-wrong")
+        person.failure(host)
+        person.set(AZURE_CLIENT_SECRET=right)
+        assert person.failure(host).reference == "client-secret-refused"
+        note = Path(f"{person.entry(host)}.failed")
+        content = json.loads(note.read_bytes())
+        assert "CANARY" not in str(content)
+        content["at"] -= cache.FAILURE_SECONDS
+        note.write_text(json.dumps(content))
+        person.token(host)
+        assert not note.exists()
+
+    def test_a_note_from_the_future_does_not_count(self, person: Person, host: str) -> None:
+        person.set(AZURE_CLIENT_SECRET="CANARY-wrong")
+        person.failure(host)
+        person.set(**person.azure.service_principal_environ())
+        note = Path(f"{person.entry(host)}.failed")
+        note.write_text(json.dumps(json.loads(note.read_bytes()) | {"at": time.time() + 1000}))
+        person.token(host)
+
+    def test_the_host_is_not_listed_until_it_works_again(self, person: Person, host: str) -> None:
+        person.settings(f'[registries."{host}"]\n')
+        assert person.listed() == {host: GUID}
+        person.azure.fault("exchange", Status(403))
+        person.failure(host)
+        assert person.listed() == {}
+        person.azure.clear_faults()
+        note = Path(f"{person.entry(host)}.failed")
+        note.write_text(json.dumps(json.loads(note.read_bytes()) | {"at": 1}))
+        assert person.listed() == {}
+        person.token(host)
+        assert person.listed() == {host: GUID}
+
+    def test_another_host_is_not_touched(self, person: Person, host: str) -> None:
+        person.azure.registry(host).firewall = True
+        person.failure(host)
+        person.token(new_host())
+
+
+class TestRenewalThatFails:
+    def test_an_old_token_is_better_than_none(self, person: Person, host: str) -> None:
+        person.azure.registry(host).token_life = 600  # below min_ttl
+        first = person.token(host)
+        person.azure.fault("exchange", Status(503))
+        assert person.token(host) == first
+        person.azure.clear_faults()
+
+    def test_one_that_is_nearly_over_is_not(self, person: Person, host: str) -> None:
+        person.azure.registry(host).token_life = 50
+        person.token(host)
+        person.azure.fault("exchange", Status(503))
+        assert person.failure(host).reference == "registry-unavailable"
+
+    def test_an_expired_one_never(self, person: Person, host: str) -> None:
+        person.token(host)
+        person.change_entry(host, lambda t: [t[0] - 9000, 1, 2, int(time.time()) - 1])
+        person.azure.fault("exchange", Status(503))
+        assert person.failure(host).reference == "registry-unavailable"
+
+    def test_not_after_the_settings_have_changed(self, person: Person, host: str) -> None:
+        person.azure.registry(host).token_life = 600
+        person.token(host)
+        person.settings('defaults.username = "token"\n')
+        person.azure.fault("exchange", Status(503))
+        assert person.failure(host).reference == "registry-unavailable"
+
+    def test_the_deadline_holds_all_the_same(self, person: Person, host: str) -> None:
+        person.azure.registry(host).token_life = 600
+        first = person.token(host)
+        person.azure.fault("exchange", Hang())
+        began = time.monotonic()
+        assert person.token(host, seconds=1) == first
+        assert time.monotonic() - began < 2
+
+
+class TestSettings:
+    def test_the_user_name_is_the_one_that_was_chosen(self, person: Person, host: str) -> None:
+        person.set(ACR_CRED_USERNAME="token")
+        assert person.get(host)["Username"] == "<token>"
+
+    def test_what_cannot_be_used_is_said_before_anybody_is_asked(
+        self, person: Person, host: str
+    ) -> None:
+        person.set(ACR_CRED_METHOD="nonsense")
+        assert isinstance(person.failure(host), SettingsError)
+        assert person.azure.requests == []
