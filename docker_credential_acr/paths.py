@@ -48,13 +48,14 @@ def settings_files(get: "Lookup") -> "tuple[str, ...]":
 def cache_folder(get: "Lookup") -> "str | None":
     """Return the folder of ours that holds the cache, whether it exists or not; None: no cache.
 
-    It carries the user's number, so that a shared ``ACR_CRED_CACHE_DIR`` keeps users apart.
+    It carries the user's number, so that a shared ``ACR_CRED_CACHE_DIR`` keeps users apart. A relative
+    one is passed over: it would put tokens into whatever folder an image is built from.
     """
     if (get("ACR_CRED_NO_CACHE") or "0") != "0":
         return None
-    base = get("ACR_CRED_CACHE_DIR") or _folder(
-        get, "LOCALAPPDATA", "XDG_CACHE_HOME", "/.cache", "/Library/Caches"
-    )
+    base = get("ACR_CRED_CACHE_DIR")
+    if not base or not os.path.isabs(base):
+        base = _folder(get, "LOCALAPPDATA", "XDG_CACHE_HOME", "/.cache", "/Library/Caches")
     if os.name == "nt":
         return base and f"{base}/{NAME}"
     if base:

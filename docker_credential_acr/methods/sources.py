@@ -89,4 +89,10 @@ def _checked(text: str, where: str, meaning: str) -> Secret:
             "give the value alone, on one line",
             "secret-unreadable",
         )
+    if any("\ud800" <= character <= "\udfff" for character in text):  # other bytes, in a variable
+        raise SettingsError(
+            f"the {meaning} from {where} is not UTF-8 text",
+            "check how it was set",
+            "secret-unreadable",
+        )
     return Secret(text)
