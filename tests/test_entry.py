@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docker_credential_acr import entry, paths
+from docker_credential_acr.methods import METHODS
 
 patient = settings(deadline=None)  # a busy machine is no mistake
 HOST = "my.azurecr.io"
@@ -80,6 +81,26 @@ def test_each_variable_counts(folder: str, name: str) -> None:
         stamp_of(environ(folder, **{name: ""})),
     }
     assert len(found) == 4
+
+
+# design.md 5: where the caller brings the proof, what it says about the caller.
+CALLERS = {
+    *("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB"),
+    *("SYSTEM_TEAMPROJECTID", "SYSTEM_JOBID"),
+    *("CI_PROJECT_ID", "CI_JOB_ID"),
+}
+
+
+def test_all_inputs_are_watched() -> None:
+    """What a method declares as its input, and what tells one CI job from another, is watched."""
+    wanted = {*CALLERS, "ACR_CRED_METHOD", "ACR_CRED_USERNAME", "AZURE_AUTHORITY_HOST"}
+    secret: set[str] = set()
+    for method in METHODS.values():
+        wanted |= set(method.INPUTS)
+        secret |= set(method.SECRET_INPUTS)
+    assert wanted - secret <= set(entry.VARIABLES)
+    assert secret <= set(entry.SECRET_VARIABLES)
+    assert not set(entry.VARIABLES) & set(entry.SECRET_VARIABLES)
 
 
 def test_values_do_not_run_together(folder: str) -> None:

@@ -200,6 +200,14 @@ def unknown_tenant(_: Program) -> dict[str, str | None]:
     return {"AZURE_TENANT_ID": "11111111-2222-3333-4444-555555555555"}
 
 
+def secret_with_line_break(_: Program) -> dict[str, str | None]:
+    return {"AZURE_CLIENT_SECRET": "two\nlines"}
+
+
+def secret_of_other_bytes(_: Program) -> dict[str, str | None]:
+    return {"AZURE_CLIENT_SECRET": "caf\udce9"}
+
+
 def no_roles(program: Program) -> dict[str, str | None]:
     secret = "CANARY-secret-without-roles-0123456789"
     owner = program.azure.add_service_principal(secret=secret, roles={})
@@ -213,6 +221,8 @@ def no_roles(program: Program) -> dict[str, str | None]:
         (expired_secret, "client-secret-expired"),
         (unknown_app, "app-unknown"),
         (unknown_tenant, "tenant-unknown"),
+        (secret_with_line_break, "secret-unreadable"),
+        (secret_of_other_bytes, "secret-unreadable"),
         (no_roles, "registry-refused"),
     ],
 )
@@ -224,6 +234,39 @@ def test_refused_sign_ins(
 ) -> None:
     """Each way to be refused has its own reference."""
     assert program.get(host, **change(program)).reference == reference
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AZURE_AUTHORITY_HOST", "http://login.microsoftonline.com"),
+        ("AZURE_AUTHORITY_HOST", "https://user@login.microsoftonline.com"),
+        ("AZURE_AUTHORITY_HOST", "https://["),
+        ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/common"),
+        ("ACR_CRED_METHOD", "client-secre"),
+        ("ACR_CRED_USERNAME", "admin"),
+        ("ACR_CRED_TIMEOUT", "4"),
+        ("ACR_CRED_TIMEOUT", "56"),
+        ("ACR_CRED_TIMEOUT", "\uff11\uff10"),
+        ("ACR_CRED_TIMEOUT", "9" * 5000),
+    ],
+    ids=ascii,
+)
+def test_variables(program: Program, host: str, variable: str, value: str) -> None:
+    """A variable that cannot be used is named; nobody is asked in the meantime."""
+    answer = program.get(host, **{variable: value})
+    assert answer.reference == "variable-invalid"
+    assert variable.encode() in answer.out
+    assert program.azure.requests == []
+
+
+def test_authority_of_somebody_else(program: Program, host: str) -> None:
+    """A secret is not sent to an address only because a variable names it."""
+    program.azure.authorities.add("login.evil.example")
+    answer = program.get(host, AZURE_AUTHORITY_HOST="https://login.evil.example")
+    assert answer.reference == "authority-unknown"
+    assert {r.host for r in program.azure.requests} == {"login.microsoftonline.com"}
+    assert program.azure.count("sign-in") == 0
 
 
 def test_entra_error_texts_are_not_repeated(program: Program, host: str) -> None:

@@ -77,8 +77,9 @@ def test_v30_working_directory_has_gone(program: Program, host: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "relative/cache", "/proc/nonexistent/cache"])
 def test_f28_cache_home(program: Program, host: str, value: str) -> None:
-    """A relative or impossible XDG_CACHE_HOME never leads to files in the working directory."""
+    """No relative or impossible folder leads to tokens in the directory that an image is built from."""
     assert program.get(host, XDG_CACHE_HOME=value).login
+    assert program.get(host, ACR_CRED_CACHE_DIR=value).login
     assert not [name for name in program.files() if name.startswith("relative")]
 
 
