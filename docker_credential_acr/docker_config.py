@@ -13,7 +13,9 @@ def helped_hosts(environ: Mapping[str, str], helper: str = "acr") -> list[str]:
     """Return the keys of ``credHelpers`` that name *helper*; an unreadable file has none."""
     folder = environ.get("DOCKER_CONFIG") or f"{paths.home(environ.get) or ''}/.docker"
     try:
-        with open(os.path.join(folder, "config.json"), "rb") as file:
+        path = os.path.join(folder, "config.json")
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # not for a FIFO
+        with os.fdopen(descriptor, "rb") as file:
             helpers = json.loads(file.read(_LARGEST)).get("credHelpers")
     except (OSError, ValueError, AttributeError, RecursionError):
         return []

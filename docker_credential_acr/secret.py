@@ -26,7 +26,7 @@ class Secret:
 
 def redacted(text: str) -> str:
     """Return *text* without any secret that this process has met."""
-    for secret in _known:
+    for secret in sorted(_known, key=len, reverse=True):  # one may be a part of another
         if secret:
             text = text.replace(secret, "<secret>")
     return text
