@@ -1,0 +1,97 @@
+"""The watchdog: it ends the process when nobody else can, and never writes over an answer."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+BEGIN = """
+import os, sys, time
+from docker_credential_acr import watchdog
+from docker_credential_acr.__main__ import write
+def Watchdog(seconds, sentence):
+    return watchdog.Watchdog(seconds, sentence, write)
+"""
+
+
+def run(script: str, **options: bytes) -> tuple[int, bytes, bytes]:
+    found = subprocess.run(
+        [sys.executable, "-c", BEGIN + script],
+        capture_output=True,
+        check=False,
+        timeout=20,
+        **options,  # type: ignore[call-overload]
+    )
+    return found.returncode, found.stdout, found.stderr
+
+
+STUCK = {
+    "sleeping": "time.sleep(60)",
+    "computing": "while True: pass",
+    "locked": "from _thread import allocate_lock; a = allocate_lock(); a.acquire(); a.acquire()",
+    "reading": "os.read(os.pipe()[0], 1)",
+}
+
+
+@pytest.mark.parametrize("stuck", STUCK.values(), ids=STUCK)
+def test_it_ends_what_is_stuck(stuck: str) -> None:
+    """Whatever the main thread waits for, the process ends with the sentence on both streams."""
+    started = time.monotonic()
+    assert run(f"Watchdog(0.2, b'late\\n')\n{stuck}") == (1, b"late\n", b"late\n")
+    assert time.monotonic() - started < 5
+
+
+def test_rearmed() -> None:
+    """A new bound takes the place of the old one, sooner or later."""
+    for signals in ("", "w.watch_signals();"):
+        script = (
+            f"w = Watchdog(%s, b'first\\n'); {signals} w.rearm(%s, b'second\\n'); time.sleep(60)"
+        )
+        assert run(script % (60, 0.1)) == (1, b"second\n", b"second\n")
+        assert run(script % (0.5, 1.0)) == (1, b"second\n", b"second\n")
+
+
+def test_everything_at_the_end_is_done() -> None:
+    """What must not be left behind is cleared away, even when one of the acts fails."""
+    script = """
+w = Watchdog(0.1, b'late\\n')
+w.at_end += [lambda: os.write(1, b'cleared '), lambda: 1 / 0, lambda: os.write(1, b'all ')]
+time.sleep(60)
+"""
+    assert run(script) == (1, b"cleared all late\n", b"late\n")
+
+
+def test_answers_never_mix() -> None:
+    """An answer that is being written when the time is over is finished or absent, never two."""
+    script = """
+w = Watchdog(0.05, b'late\\n')
+time.sleep(0.05)
+told = w.answer(b'answer\\n')
+os._exit(0 if told else 1)
+"""
+    for _ in range(10):
+        assert run(script) in ((0, b"answer\n", b""), (1, b"late\n", b"late\n"))
+
+
+def test_slow_reader() -> None:
+    """A reader that has stopped reading does not hold the process for ever."""
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            BEGIN + "w = Watchdog(0.2, b'late\\n'); w.answer(b'x' * 2**20); os._exit(0)",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.wait(10) == 1
+        assert process.stdout is not None
+        assert b"late" not in process.stdout.read()
+
+
+def test_only_one_answer() -> None:
+    """The second of two answers is not written."""
+    code, out, _ = run("w = Watchdog(9, b''); w.answer(b'one\\n'); w.answer(b'two\\n')")
+    assert (code, out) == (0, b"one\n")
