@@ -22,7 +22,7 @@ class _Redacting(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = redacted(super().format(record))
         text = _FORM.sub(r"\1<secret>", _TOKEN.sub("<token>", text))
-        return text.replace("\n", "\\n")
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)  # one line each
 
 
 def start(path: str | None) -> None:
