@@ -1,0 +1,188 @@
+"""Starting a program safely."""
+
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from docker_credential_acr import child
+from docker_credential_acr.child import LARGEST, Result
+from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.errors import OutOfTime
+
+posix = pytest.mark.skipif(os.name == "nt", reason="a shell")
+PATH = {"PATH": "/usr/bin:/bin"}
+
+
+def shell(text: str, seconds: float = 10, most: float = 10, **environ: str) -> Result:
+    return child.run(["/bin/sh", "-c", text], Deadline.after(seconds), most, PATH | environ)
+
+
+def ended(pid: int) -> bool:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], 2)[0])
+    finally:
+        os.close(descriptor)
+
+
+class TestFind:
+    @pytest.fixture
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A folder with a program, which is the working directory, too."""
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        (folder / "tool").write_text("#!/bin/sh\n")
+        (folder / "tool").chmod(0o755)
+        monkeypatch.chdir(folder)
+        return folder
+
+    def test_it_is_an_absolute_path(self, folder: Path) -> None:
+        assert child.find("tool", {"PATH": f"/nowhere:{folder}:/bin"}) == str(folder / "tool")
+
+    @pytest.mark.parametrize("path", ["", ".", ":", "::", "./", "../bin", ".:", "~", "bin"])
+    def test_relative_and_empty_entries_are_passed_over(self, folder: Path, path: str) -> None:
+        assert folder.exists()
+        assert child.find("tool", {"PATH": path}) is None
+        assert child.find("tool", {"PATH": f"{path}:/nowhere"}) is None
+
+    def test_without_path_nothing_is_found(self, folder: Path) -> None:
+        assert folder.exists()
+        assert child.find("tool", {}) is None
+        assert child.find("sh", {}) is None
+
+    @pytest.mark.parametrize("name", ["./tool", "../bin/tool", "bin/tool"])
+    def test_a_relative_name_is_nothing(self, folder: Path, name: str) -> None:
+        assert child.find(name, {"PATH": str(folder)}) is None
+
+    @pytest.mark.parametrize("mode", [0o644, 0o000])
+    def test_a_file_that_cannot_be_executed_is_passed_over(self, folder: Path, mode: int) -> None:
+        (folder / "tool").chmod(mode)
+        assert child.find("tool", {"PATH": str(folder)}) is None
+        (folder / "other").mkdir()
+        assert child.find("other", {"PATH": str(folder)}) is None
+
+
+class TestEnvironment:
+    def test_what_steers_python_is_taken_away(self) -> None:
+        names = (
+            "PYTHONPATH",
+            "PYTHONHOME",
+            "PYTHONWARNINGS",
+            "_PYI_X",
+            "_MEIPASS2",
+            "SSLKEYLOGFILE",
+        )
+        found = child.environment({**dict.fromkeys(names, "x"), "HOME": "/h", "AZURE_X": "y"})
+        assert found == {"HOME": "/h", "AZURE_X": "y", "ACR_CRED_NESTED": "1"}
+
+    def test_the_library_path_of_a_frozen_program_is_its_own(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        environ = {"LD_LIBRARY_PATH": "/frozen", "LD_LIBRARY_PATH_ORIG": "/before"}
+        assert child.environment(environ)["LD_LIBRARY_PATH"] == "/frozen"
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+        assert child.environment(environ) == {"LD_LIBRARY_PATH": "/before", "ACR_CRED_NESTED": "1"}
+        del environ["LD_LIBRARY_PATH_ORIG"]
+        assert "LD_LIBRARY_PATH" not in child.environment(environ)
+
+    @posix
+    def test_nothing_else_is_inherited(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CANARY", "x")
+        assert b"CANARY" not in shell("env").out
+
+
+@posix
+class TestRun:
+    def test_output_and_code_come_back(self) -> None:
+        assert shell("echo out; echo err >&2; exit 7") == Result(7, b"out\n", b"err\n")
+
+    def test_its_surroundings(self) -> None:
+        assert shell("pwd").out == b"/\n"
+        assert shell("cat").out == b""  # no standard input
+        assert shell("ps -o sid= -p $$ || true; echo $$").code == 0
+        pid = int(shell("echo $$").out)
+        assert pid != os.getpid()
+
+    def test_it_has_a_session_of_its_own(self) -> None:
+        code = "import os; print(os.getsid(0) == os.getpid())"
+        found = child.run([sys.executable, "-IS", "-c", code], Deadline.after(10), 10, PATH)
+        assert found.out == b"True\n"
+
+    def test_no_descriptor_of_ours_is_handed_on(self) -> None:
+        reader, writer = os.pipe()
+        os.set_inheritable(writer, True)  # noqa: FBT003
+        try:
+            assert shell(f"test -e /proc/self/fd/{writer}; echo $?").out == b"1\n"
+        finally:
+            os.close(reader)
+            os.close(writer)
+
+    def test_arguments_are_not_for_a_shell(self) -> None:
+        found = child.run(["/bin/echo", "$(id) `id` ; id"], Deadline.after(10), 10, PATH)
+        assert found.out == b"$(id) `id` ; id\n"
+
+    @pytest.mark.parametrize(("seconds", "most"), [(0.5, 10), (10, 0.5)])
+    def test_one_that_does_not_end_is_ended(self, seconds: float, most: float) -> None:
+        began = time.monotonic()
+        found = shell("trap '' TERM INT HUP; echo $$; while :; do sleep 1; done", seconds, most)
+        assert time.monotonic() - began < 2
+        assert found.code is None
+        assert ended(int(found.out))
+
+    def test_what_it_started_is_ended_with_it(self) -> None:
+        found = shell("sleep 60 & echo $!")
+        assert found.code == 0
+        assert ended(int(found.out))
+
+    def test_one_that_writes_too_much_is_no_answer(self) -> None:
+        found = shell("head -c 10000000 /dev/zero")
+        assert found.code is None
+        assert LARGEST < len(found.out) <= LARGEST + 65536
+
+    def test_exactly_enough_is_an_answer(self) -> None:
+        found = shell(f"head -c {LARGEST} /dev/zero")
+        assert (found.code, len(found.out)) == (0, LARGEST)
+
+    def test_it_may_complain_as_much_as_it_likes(self) -> None:
+        found = shell("head -c 10000000 /dev/zero >&2; echo answer")
+        assert (found.code, found.out) == (0, b"answer\n")
+        assert len(found.err) == LARGEST
+
+    def test_a_signal_is_a_code_that_is_not_zero(self) -> None:
+        assert shell("kill -9 $$").code == -signal.SIGKILL
+
+    def test_one_that_cannot_be_started_is_said(self, tmp_path: Path) -> None:
+        for path in ("/nowhere/program", str(tmp_path)):
+            with pytest.raises(OSError, match=r"(?i)no such file|denied"):
+                child.run([path], Deadline.after(10), 10, PATH)
+
+    def test_past_the_deadline_nothing_is_started(self, tmp_path: Path) -> None:
+        with pytest.raises(OutOfTime):
+            shell(f"touch {tmp_path}/started", seconds=0)
+        assert not (tmp_path / "started").exists()
+
+    def test_the_watchdog_ends_all_that_run(self) -> None:
+        """From its own thread, while the main thread waits."""
+        results: list[Result] = []
+        reader, writer = os.pipe()
+        path = f"/proc/{os.getpid()}/fd/{writer}"
+        thread = threading.Thread(
+            target=lambda: results.append(shell(f"echo $$ > {path}; sleep 60"))
+        )
+        thread.start()
+        pid = int(os.read(reader, 100))
+        child.end_all()
+        thread.join(5)
+        os.close(reader)
+        os.close(writer)
+        assert ended(pid)
+        assert results[0].code == -signal.SIGKILL
