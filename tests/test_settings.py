@@ -200,7 +200,7 @@ class TestMistakes:
             (b"\xff\xfe[\0", "utf-8"),
             (b"#" * (LARGEST + 1), "larger than 4 MiB"),
             (b"a = " + b"[" * 100_000 + b"]" * 100_000, "TOML"),
-            (b"[" + b"a." * 100_000 + b"a]\n", ""),
+            (b"[" + b"a." * 5_000 + b"a]\n", ""),
         ],
         ids=["open", "twice", "nul", "utf-16", "large", "deep", "long-path"],
     )
