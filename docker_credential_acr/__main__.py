@@ -45,10 +45,16 @@ def main() -> int:
         given = read_input(STDIN_LIMIT)
         # A file system that hangs ends the process all the same: the default action needs no Python.
         _bound(TOTAL_SECONDS, _signal.SIG_DFL)
-        answer = cached(given)
-        if answer is not None:
+        found = cached(given)
+        if found is not None:
+            reply, *ageing = found
+            code = 0 if write(1, reply) and reply != NOT_FOUND else 1
+            if ageing:
+                from docker_credential_acr import renewal  # noqa: PLC0415  once in a token's life
+
+                renewal.start(*ageing)
             # The answer is out: tearing the interpreter down would cost more than the look-up.
-            os._exit(0 if write(1, answer) and answer != NOT_FOUND else 1)
+            os._exit(code)
     from docker_credential_acr.cli import run  # noqa: PLC0415  everything slow starts here
 
     return run(sys.argv[1:], given, watchdog, read_input, write)
@@ -95,8 +101,11 @@ def write(descriptor: int, data: bytes) -> bool:
     return True
 
 
-def cached(given: bytes) -> "bytes | None":
-    """Return the reply to the input *given*, the not-found line, or None: the slow path must decide."""
+def cached(given: bytes) -> "tuple[bytes, str, str, str] | tuple[bytes] | None":
+    """Return the reply to the input *given*, or None: the slow path must decide.
+
+    Behind the reply stand folder, name and host of an entry that is ageing.
+    """
     get = paths.variable
     server = given.removeprefix(b"\xef\xbb\xbf").strip()
     if not server or len(given) > STDIN_LIMIT or get("ACR_CRED_DEBUG"):
@@ -112,18 +121,23 @@ def cached(given: bytes) -> "bytes | None":
             return None
         suffixes, watched, named = gate
     stamped = entry.stamp(get, settings, watched)
+    host, found = None, None
     # A plain host that is in the cache passed the gate when it was saved.
     if folder and not server.translate(None, entry.PLAIN):
-        answer = entry.answer(folder, server.decode(), stamped, time())
-        if answer is not None:
-            return entry.render(server, answer)
-    import docker_credential_acr.registry as registry  # noqa: PLC0415
+        host = server.decode()
+        found = entry.served(folder, host, stamped, time())
+    if found is None:
+        import docker_credential_acr.registry as registry  # noqa: PLC0415
 
-    host = registry.host_in(server)
-    if host is None or not registry.is_ours(host, suffixes, named):
-        return NOT_FOUND
-    answer = entry.answer(folder, host, stamped, time()) if folder else None
-    return answer and entry.render(server, answer)
+        host = registry.host_in(server)
+        if host is None or not registry.is_ours(host, suffixes, named):
+            return (NOT_FOUND,)
+        found = entry.served(folder, host, stamped, time()) if folder else None
+    if found is None or folder is None or host is None:
+        return None
+    answer, ageing = found
+    reply = entry.render(server, answer)
+    return (reply, folder, ageing, host) if ageing else (reply,)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,17 @@ def open_folder(path: str | None) -> Folder | None:
     return Folder(path, fd)
 
 
+def rendered(username: str, secret: str) -> bytes:
+    """Return user name and secret as they stand in the answer."""
+    return f'"Username":{json.dumps(username)},"Secret":{json.dumps(secret)}}}'.encode()
+
+
+def body(times: tuple[int, int, int, int], answer: bytes, notes: Mapping[str, object]) -> bytes:
+    """Return what follows an entry's head (``entry``); *times* are seconds since 1970."""
+    line = "{} {} {} {}\n".format(*times).encode()
+    return line + answer + b"\n" + json.dumps(notes).encode() + b"\n"
+
+
 def save(folder: Folder | None, name: str, data: bytes) -> None:
     """Replace the file *name* whole; a full disk or a read-only home is not an error here."""
     if folder is None:
@@ -85,7 +96,7 @@ def save(folder: Folder | None, name: str, data: bytes) -> None:
             folder.name(temporary), folder.name(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd
         )
     except OSError:
-        _remove(folder, temporary)
+        remove(folder, temporary)
     finally:
         _unfinished.discard((folder, temporary))
     _sweep(folder)
@@ -97,10 +108,12 @@ _unfinished: set[tuple[Folder, str]] = set()
 def drop_unfinished() -> None:
     """Remove temporary files of a write that will not be finished: for the watchdog."""
     for folder, temporary in list(_unfinished):
-        _remove(folder, temporary)
+        remove(folder, temporary)
 
 
-def _remove(folder: Folder, name: str) -> None:
+def remove(folder: Folder | None, name: str) -> None:
+    if folder is None:
+        return
     with contextlib.suppress(OSError, ValueError):
         os.unlink(folder.name(name), dir_fd=folder.fd)
 
@@ -174,7 +187,7 @@ def erase(folder: Folder | None, host: str) -> None:
     """
     for name in names(folder):
         if name.startswith((_prefix(host), _prefix(IDENTITY))) and not name.endswith(tuple(_LOCKS)):
-            _remove_in(folder, name)
+            remove(folder, name)
 
 
 def names(folder: Folder | None) -> list[str]:
@@ -184,11 +197,6 @@ def names(folder: Folder | None) -> list[str]:
         return os.listdir(folder.path if folder.fd is None else folder.fd)
     except OSError:
         return []
-
-
-def _remove_in(folder: Folder | None, name: str) -> None:
-    if folder is not None:
-        _remove(folder, name)
 
 
 def _prefix(host: str) -> str:
@@ -215,7 +223,7 @@ def failure(folder: Folder | None, name: str) -> dict[str, object] | None:
 
 
 def forget_failure(folder: Folder | None, name: str) -> None:
-    _remove_in(folder, name + _FAILED)
+    remove(folder, name + _FAILED)
 
 
 def _sweep(folder: Folder) -> None:
@@ -239,4 +247,4 @@ def _sweep(folder: Folder) -> None:
         for _, item in zip(range(_SWEEP_NAMES), found, strict=False):
             limit = _SWEEP_EVERY if item.name.endswith(_TEMPORARY) else _DEAD_AFTER
             if now - item.stat(follow_symlinks=False).st_mtime > limit:
-                _remove(folder, item.name)  # a lock, too: at worst two sign in where one would do
+                remove(folder, item.name)  # a lock, too: at worst two sign in where one would do

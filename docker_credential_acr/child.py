@@ -105,6 +105,23 @@ def _collect(pipe: "IO[bytes] | None", into: bytearray) -> None:
                 into += part
 
 
+def start_detached(arguments: list[str], environ: "Mapping[str, str]") -> None:
+    """Start a program that outlives us, without console, streams or handles of ours (Windows)."""
+    flags = sum(
+        getattr(subprocess, name, 0)
+        for name in ("DETACHED_PROCESS", "CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW")
+    )
+    subprocess.Popen(
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        creationflags=flags,
+        close_fds=True,
+        env=dict(environ),
+    )
+
+
 def end(process: "subprocess.Popen[bytes]") -> None:
     """End *process* with its whole group and forget it."""
     with contextlib.suppress(OSError):

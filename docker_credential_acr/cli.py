@@ -64,6 +64,7 @@ def run(
 def _protocol(
     arguments: list[str], given: bytes | None, watchdog: Watchdog, read_input: "Read"
 ) -> "Reply":
+    from docker_credential_acr import renewal  # noqa: PLC0415
     from docker_credential_acr.commands import docker_helper  # noqa: PLC0415
 
     reading: dict[str, tuple[Verb, int]] = {
@@ -79,10 +80,13 @@ def _protocol(
         "--help": lambda: docker_helper.usage(0),
         "-h": lambda: docker_helper.usage(0),
     }
-    if len(arguments) != 1:
-        return docker_helper.usage(1)
-    verb = arguments[0]
     try:
+        if len(arguments) == 2 and arguments[0] == renewal.VERB:  # noqa: PLR2004  VERB HOST
+            watchdog.rearm(_TOTAL_SECONDS, _OUT_OF_TIME)
+            return docker_helper.renew(arguments[1], os.environ, watchdog)
+        if len(arguments) != 1:
+            return docker_helper.usage(1)
+        verb = arguments[0]
         if verb in others:
             watchdog.rearm(_TOTAL_SECONDS, _OUT_OF_TIME)
             return others[verb]()

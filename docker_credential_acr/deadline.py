@@ -43,7 +43,7 @@ def seconds_asked(environ: Mapping[str, str], otherwise: int) -> int:
     low, high = RANGE
     if not text:
         return otherwise
-    if not (text.isascii() and text.isdecimal() and len(text) < 4 and low <= int(text) <= high):  # noqa: PLR2004  # noqa: PLR2004
+    if not (text.isascii() and text.isdecimal() and len(text) < 4 and low <= int(text) <= high):  # noqa: PLR2004
         raise SettingsError(
             "ACR_CRED_TIMEOUT is not a number of seconds that can be used",
             f"give a whole number from {low} to {high}",

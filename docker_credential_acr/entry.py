@@ -32,6 +32,7 @@ LARGEST_GATE = 4 * 1024 * 1024  # bytes; some 100,000 hosts of a customer's own 
 VARIABLES = (
     "ACR_CRED_METHOD",
     "ACR_CRED_USERNAME",
+    "ACR_CRED_REFRESH",
     "AZURE_TENANT_ID",
     "AZURE_CLIENT_ID",
     "AZURE_AUTHORITY_HOST",
@@ -190,11 +191,22 @@ def parse(
     return None
 
 
+def served(folder: str, host: str, stamped: bytes, now: float) -> "tuple[bytes, str | None] | None":
+    """Return the cached answer for *host* if it may be handed out, and the entry's name if it ages.
+
+    An ageing entry, past the middle of its life or so, is served and wants to be renewed.
+    """
+    name = file_name(host, stamped)
+    found = parse(read_private(f"{folder}/{name}"), head(host, stamped), now)
+    if found is None or now >= found[0][2]:
+        return None
+    return found[1], name if now >= found[0][1] else None
+
+
 def answer(folder: str, host: str, stamped: bytes, now: float) -> "bytes | None":
-    """Return the cached answer for *host* if it may still be handed out without a renewal."""
-    data = read_private(f"{folder}/{file_name(host, stamped)}")
-    found = parse(data, head(host, stamped), now)
-    return found[1] if found is not None and now < found[0][2] else None
+    """Return the cached answer for *host* if it may be handed out without a renewal first."""
+    found = served(folder, host, stamped, now)
+    return found and found[0]
 
 
 def render(server: bytes, answer: bytes) -> bytes:

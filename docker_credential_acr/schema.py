@@ -35,6 +35,7 @@ REGISTRY = {
     "tenant_id": "The Entra tenant to sign in to; without it AZURE_TENANT_ID.",
     "min_ttl": "Seconds that a cached token must still be good for; one with less is renewed first.",
     "timeout": "Seconds that one answer may take in all.",
+    "refresh": "How an ageing token is renewed: by a background process, or inline, by a get that waits.",
     "client_id": "The client id of the application or of the managed identity.",
     "client_secret_env": "The variable that holds the client secret.",
     "client_secret_file": "The file that holds the client secret.",
@@ -59,7 +60,11 @@ _EXACTLY = {
     "authority": settings.ADDRESS_FORM,
     "arm_endpoint": settings.ADDRESS_FORM,
 }
-_ONE_OF = {"method": list(METHODS), "username": list(settings.USER_NAMES)}
+_ONE_OF = {
+    "method": list(METHODS),
+    "username": list(settings.USER_NAMES),
+    "refresh": list(settings.REFRESHES),
+}
 
 Schema = dict[str, Any]
 

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
@@ -20,6 +20,7 @@ from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.methods import METHODS
 
 LARGEST = 4 * 1024 * 1024  # bytes
+REFRESHES = ("background", "inline")
 USER_NAMES = {"guid": "00000000-0000-0000-0000-000000000000", "token": "<token>"}
 DEFAULTS = "defaults"
 _LONGEST_PATH = 60  # characters: in one sentence the place must survive, which stands behind it
@@ -46,6 +47,7 @@ class Common:
     tenant_id: str | None = None
     min_ttl: int = 900
     timeout: int = deadline.DEFAULT_SECONDS
+    refresh: str = "background"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class RegistrySettings:
     username: str
     min_ttl: int
     timeout: int
+    refresh: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,8 @@ def for_host(settings: Settings, host: str, environ: Mapping[str, str]) -> Regis
     options = METHODS[named].Options
     username = environ.get("ACR_CRED_USERNAME") or common.username
     _choice("ACR_CRED_USERNAME", username, USER_NAMES)
+    refresh = environ.get("ACR_CRED_REFRESH") or common.refresh
+    _choice("ACR_CRED_REFRESH", refresh, REFRESHES)
     return RegistrySettings(
         host,
         login_server,
@@ -205,6 +210,7 @@ def for_host(settings: Settings, host: str, environ: Mapping[str, str]) -> Regis
         USER_NAMES[username],
         common.min_ttl,
         deadline.seconds_asked(environ, common.timeout),
+        refresh,
     )
 
 
@@ -231,7 +237,7 @@ def _authority(environ: Mapping[str, str], cloud: Cloud) -> str | None:
     return host
 
 
-def _choice(variable: str, value: str, known: Mapping[str, object]) -> None:
+def _choice(variable: str, value: str, known: Collection[str]) -> None:
     if value not in known:
         near = _nearest(value, known)
         raise SettingsError(
@@ -391,6 +397,7 @@ class _Reader:
         for key, known in (
             ("method", tuple(METHODS)),
             ("username", tuple(USER_NAMES)),
+            ("refresh", REFRESHES),
             ("cloud", tuple(cloud.name for cloud in (*clouds.CLOUDS, *made))),
         ):
             if key in table and table[key] not in known:

@@ -17,6 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__init__", "paths", "registry", "errors", "secret", "references"),
     ("entry", "clouds", "deadline", "log", "toml_lines"),
     ("__main__", "child", "docker_config"),
+    ("renewal",),
     ("watchdog", "transport", "cache"),
     ("methods.contract",),
     ("methods.entra", "methods.sources", "exchange"),
@@ -25,13 +26,15 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("methods.automatic",),
     ("methods",),
     ("settings",),
-    ("schema", "credentials"),
+    ("schema", "asker"),
+    ("sign_in",),
+    ("credentials",),
     ("commands",),
     ("commands.docker_helper", "commands.help"),
     ("cli",),
 )
-# The fast door opens the slow one, and Windows' watchdog; both when it is needed and not before.
-DOORS = {("__main__", "cli"), ("__main__", "watchdog")}
+# The fast door opens the slow one, Windows' watchdog, and the renewal; each when it is needed.
+DOORS = {("__main__", "cli"), ("__main__", "watchdog"), ("__main__", "renewal")}
 
 KEEPERS: dict[str, tuple[str, ...]] = {
     "azure": ("methods.",),

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from time import monotonic, time
 
 import docker_credential_acr
-from docker_credential_acr import cache, credentials, entry, paths, registry
+from docker_credential_acr import asker, cache, credentials, entry, paths, registry, renewal
 from docker_credential_acr.deadline import DEFAULT_SECONDS, Deadline, seconds_asked
 from docker_credential_acr.errors import NOT_FOUND, Failure, InputError, SettingsError, sentence
 from docker_credential_acr.watchdog import GRACE, Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from docker_credential_acr.settings import RegistrySettings
 
@@ -59,22 +59,42 @@ def get(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply
             return NO_CREDENTIALS
         if environ.get("ACR_CRED_DEBUG"):
             _start_log(environ)
-        began = monotonic()
-        deadline = Deadline(began + seconds_asked(environ, DEFAULT_SECONDS))
-
-        def prepare(chosen: "RegistrySettings") -> Deadline:
-            from docker_credential_acr import child  # noqa: PLC0415  this process signs in
-
-            _start_log(environ)
-            settled = Deadline(began + chosen.timeout)
-            watchdog.at_end += [child.end_all, cache.drop_unfinished]
-            watchdog.rearm(settled.left() + GRACE, _out_of_time(host))
-            return settled
-
-        watchdog.rearm(deadline.left() + GRACE, _out_of_time(host))
+        deadline, prepare = _bounds(host, environ, watchdog)
         return Reply(entry.render(server, credentials.obtain(host, who, deadline, prepare)))
     except Failure as failure:
         return failed(failure, host or "")
+
+
+def renew(host: str, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
+    """Renew the ageing entry of *host*: what ``renewal`` starts, detached from every stream."""
+    try:
+        who = asker.who_asks(environ)
+        if registry.is_ours(host, who.suffixes, who.named):
+            deadline, prepare = _bounds(host, environ, watchdog)
+            credentials.renew(host, who, deadline, prepare)
+    except Failure as failure:
+        return failed(failure, host)
+    return Reply()
+
+
+def _bounds(
+    host: str, environ: "Mapping[str, str]", watchdog: Watchdog
+) -> "tuple[Deadline, Callable[[RegistrySettings], Deadline]]":
+    """Return the deadline of a waiter, and what makes it that of the one who signs in."""
+    began = monotonic()
+    deadline = Deadline(began + seconds_asked(environ, DEFAULT_SECONDS))
+
+    def prepare(chosen: "RegistrySettings") -> Deadline:
+        from docker_credential_acr import child  # noqa: PLC0415  this process signs in
+
+        _start_log(environ)
+        settled = Deadline(began + chosen.timeout)
+        watchdog.at_end += [child.end_all, cache.drop_unfinished]
+        watchdog.rearm(settled.left() + GRACE, _out_of_time(host))
+        return settled
+
+    watchdog.rearm(deadline.left() + GRACE, _out_of_time(host))
+    return deadline, prepare
 
 
 def trimmed(given: bytes) -> bytes:
@@ -91,14 +111,14 @@ def _limited(given: bytes, limit: int) -> None:
         )
 
 
-def _asker(host: str, environ: "Mapping[str, str]") -> credentials.Asker | None:
+def _asker(host: str, environ: "Mapping[str, str]") -> asker.Asker | None:
     """Return who asks for *host*, or None if the settings are broken and do not concern it.
 
     A typing error in the settings must not break pulls from other registries; where the file has the
     host's name in it, or the host is one of Azure's, the mistake is what the person needs to read.
     """
     try:
-        return credentials.asker(environ)
+        return asker.who_asks(environ)
     except SettingsError:
         if registry.is_ours(host) or _mentioned(host, environ):
             raise
@@ -198,15 +218,15 @@ def _keep(server: str, username: str, secret: str, environ: "Mapping[str, str]")
         )
     name = entry.file_name(host, who.stamped)
     begins = entry.head(host, who.stamped)
+    cache.remove(who.folder, renewal.marker(name))  # a running renewal may not save any more
     with cache.turn(who.folder, name, Deadline.after(DEFAULT_SECONDS), lambda: None):
         current = entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
         if current is not None and f'"Secret":"{secret}"}}'.encode() in current:
             return  # docker login hands back what get has just answered
-        answer = credentials.rendered(chosen.username, secret)
+        answer = cache.rendered(chosen.username, secret)
         notes = {"method": "store"}
-        cache.save(
-            who.folder, name, begins + credentials.entry_body(token, chosen.min_ttl, answer, notes)
-        )
+        times = credentials.times(token, chosen.min_ttl, ahead=False)
+        cache.save(who.folder, name, begins + cache.body(times, answer, notes))
         cache.forget_failure(who.folder, name)
 
 
@@ -228,18 +248,15 @@ def erase(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Rep
 
 def _forget(host: str, environ: "Mapping[str, str]") -> None:
     folder = cache.open_folder(paths.cache_folder(environ.get))
+    cache.erase(folder, host)  # at once, and with it a running renewal's right to save
     try:
-        stamped = credentials.asker(environ).stamped
-    except SettingsError:
-        cache.erase(folder, host)
-        return
-    try:
+        stamped = asker.who_asks(environ).stamped
         with cache.turn(
             folder, entry.file_name(host, stamped), Deadline.after(DEFAULT_SECONDS), lambda: None
         ):
-            cache.erase(folder, host)
-    except Failure:
-        cache.erase(folder, host)
+            cache.erase(folder, host)  # again: a sign-in may just have ended
+    except Failure:  # broken settings, or no turn: what there was is erased
+        return
 
 
 def list_hosts(environ: "Mapping[str, str]") -> Reply:
@@ -255,7 +272,7 @@ def _hosts(environ: "Mapping[str, str]") -> dict[str, str]:
     from docker_credential_acr.settings import Settings, for_host, load  # noqa: PLC0415
 
     try:
-        who = credentials.asker(environ)
+        who = asker.who_asks(environ)
         settings = load(who.settings_path)
     except SettingsError:
         who, settings = None, Settings()

@@ -1,0 +1,89 @@
+"""Refresh ahead: one detached process renews an ageing entry while the old token is served.
+
+The claim is a marker file created exclusively: without it nobody starts a process, so 200 ageing gets
+start one. A renewal that fails leaves its marker, which is the back-off; ``erase`` and ``store`` take it
+away, and with it the right to save.
+"""
+
+import os
+import sys
+import time
+
+_STALE_SECONDS = 60.0  # a renewal that is older than this has failed or was killed
+_MARKER = ".renewing"
+VERB = "renew"
+
+
+def marker(name: str) -> str:
+    """Return the name of the marker for the entry *name*, in the same folder."""
+    return name + _MARKER
+
+
+def start(folder: str, name: str, host: str) -> None:
+    """Claim the renewal of the entry *name* and start it; whatever fails is left for the next get."""
+    path = os.path.join(folder, marker(name))
+    try:
+        if _claim(path):
+            _spawn([*_program(), VERB, host])
+    except OSError:
+        return
+
+
+def _claim(path: str) -> bool:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    try:
+        os.close(os.open(path, flags, 0o600))
+    except FileExistsError:
+        # Two that find it stale at once may both go on; the second one's process then finds a fresh entry.
+        if time.time() - os.lstat(path).st_mtime < _STALE_SECONDS:
+            return False
+        os.unlink(path)
+        return _claim(path)
+    return True
+
+
+def _program() -> list[str]:
+    if getattr(sys, "frozen", False):
+        return [sys.executable]
+    return [sys.executable, "-P", "-m", "docker_credential_acr"]
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without what steers Python; a frozen program unpacks itself anew."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    if getattr(sys, "frozen", False):
+        clean["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
+    return clean
+
+
+def _spawn(command: list[str]) -> None:
+    """Start *command* in a session of its own with none of our descriptors, and do not wait for it.
+
+    A client that reads our output until its end must not wait for the renewal, so every descriptor
+    that we were given is closed in the child, not only those of ours.
+    """
+    if os.name == "nt":
+        from docker_credential_acr import child  # noqa: PLC0415  no posix_spawn on Windows
+
+        child.start_detached(command, _environment())
+        return
+    null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+    given = [(os.POSIX_SPAWN_CLOSE, number) for number in _inherited()]
+    actions = null + given
+    try:
+        os.posix_spawn(command[0], command, _environment(), file_actions=actions, setsid=True)
+    except NotImplementedError:  # a system without that flag; a group of its own is the next best
+        os.posix_spawn(command[0], command, _environment(), file_actions=actions, setpgroup=0)
+
+
+def _inherited() -> list[int]:
+    """Return the descriptors from 3 on that a child would inherit."""
+    found = []
+    for name in os.listdir("/dev/fd"):
+        number = int(name)
+        try:
+            if number > 2 and os.get_inheritable(number):  # noqa: PLR2004  standard streams
+                found.append(number)
+        except OSError:  # the listing's own
+            continue
+    return found

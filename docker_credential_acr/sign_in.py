@@ -1,0 +1,161 @@
+"""A registry token for one host: which audience, whose Entra token, and the exchange.
+
+Entra tokens are shared between the registries of one identity: 50 registries cost one sign-in and 50
+exchanges. A token for Azure Resource Manager could manage the subscription and is never written to disk.
+"""
+
+import json
+from dataclasses import dataclass
+from time import time
+
+from docker_credential_acr import cache, entry, exchange
+from docker_credential_acr.asker import Asker
+from docker_credential_acr.cache import IDENTITY
+from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.errors import AudienceUnknown, RegistryRefused
+from docker_credential_acr.exchange import RegistryToken
+from docker_credential_acr.log import log
+from docker_credential_acr.methods import METHODS
+from docker_credential_acr.methods.contract import EntraToken, SignIn
+from docker_credential_acr.secret import Secret
+from docker_credential_acr.settings import RegistrySettings
+
+_ENTRA_SECONDS = 300  # what a shared Entra token must have left
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """One sign-in for one audience."""
+
+    chosen: RegistrySettings
+    who: Asker
+    deadline: Deadline
+    audience: str
+
+    @property
+    def for_arm(self) -> bool:
+        return self.audience != self.chosen.cloud.registry_audience
+
+    @property
+    def identity(self) -> bytes:
+        """Everything that decides whose token it is: the stamp of a shared one."""
+        chosen = self.chosen
+        return ascii(
+            (
+                self.who.stamped,
+                chosen.method,
+                chosen.options,
+                chosen.authority,
+                chosen.cloud.discovery,
+                chosen.tenant_id,
+                self.audience,
+            )
+        ).encode()
+
+
+def registry_token(
+    chosen: RegistrySettings, who: Asker, deadline: Deadline, remembered: object
+) -> tuple[RegistryToken, str]:
+    """Sign in and exchange; return the token and the audience that worked.
+
+    The registry audience comes first and the cloud's ARM audience second: a registry that follows
+    Microsoft's hardening refuses the latter, a disconnected cloud knows no other
+    (Azure/azure-cli#33674). What worked for this asker and host, *remembered*, is tried first.
+    Raises Failure.
+    """
+    known = [chosen.cloud.registry_audience, *([chosen.cloud.arm] if chosen.cloud.arm else [])]
+    if isinstance(remembered, str) and remembered in known:
+        known.sort(key=lambda audience: audience != remembered)
+    *first, last = [chosen.audience] if chosen.audience else known
+    for audience in first:
+        try:
+            return _exchanged(_Errand(chosen, who, deadline, audience)), audience
+        except AudienceUnknown as unknown:
+            log.debug("%s: %s is not known: %s", chosen.host, audience, unknown.what)
+    return _exchanged(_Errand(chosen, who, deadline, last)), last
+
+
+def _exchanged(errand: _Errand) -> RegistryToken:
+    login_server, deadline = errand.chosen.login_server, errand.deadline
+    shared = _shared(errand)
+    if shared is not None:
+        try:
+            return exchange.registry_token(login_server, shared, deadline)
+        except RegistryRefused:
+            log.debug("%s: the shared Entra token was refused, signing in anew", login_server)
+    try:
+        token = _entra_token(errand, refused=shared)
+        return exchange.registry_token(login_server, token, deadline)
+    except RegistryRefused as refusal:
+        if errand.for_arm and refusal.reference == "registry-refused":
+            refusal.hint = (
+                "the registry may refuse ARM tokens: see its policy authentication-as-arm"
+            )
+        raise
+
+
+def _entra_token(errand: _Errand, refused: EntraToken | None) -> EntraToken:
+    """Return an Entra token: one that another process has just got, or a new one that is shared."""
+    if errand.for_arm:
+        return _signed_in(errand)
+
+    def look() -> bytes | None:
+        found = _shared_answer(errand)
+        stale = (
+            refused is not None
+            and found is not None
+            and _token(found).secret.reveal() == refused.secret.reveal()
+        )
+        return None if stale else found
+
+    name = entry.file_name(IDENTITY, errand.identity)
+    with cache.turn(errand.who.folder, name, errand.deadline, look) as found:
+        if found is not None:
+            return _token(found)
+        token = _signed_in(errand)
+        _share(errand, token)
+        return token
+
+
+def _signed_in(errand: _Errand) -> EntraToken:
+    chosen = errand.chosen
+    return METHODS[chosen.method].entra_token(
+        chosen.options,
+        SignIn(
+            chosen.host,
+            chosen.cloud,
+            chosen.authority,
+            chosen.tenant_id,
+            errand.who.environ,
+            errand.deadline,
+        ),
+        errand.audience,
+    )
+
+
+def _shared(errand: _Errand) -> EntraToken | None:
+    found = _shared_answer(errand)
+    return None if found is None else _token(found)
+
+
+def _shared_answer(errand: _Errand) -> bytes | None:
+    folder = errand.who.folder
+    return entry.answer(folder.path, IDENTITY, errand.identity, time()) if folder else None
+
+
+def _token(answer: bytes) -> EntraToken:
+    found = json.loads(b"{" + answer)
+    return EntraToken(Secret(found["Secret"]), found["Username"] or None)
+
+
+def _share(errand: _Errand, token: EntraToken) -> None:
+    """Write *token* for the other registries of its identity, if it says how long it lives."""
+    claims = exchange.jwt_claims(token.secret.reveal()) or {}
+    issued, expires = claims.get("iat"), claims.get("exp")
+    if type(issued) is not int or type(expires) is not int:
+        return
+    until = expires - _ENTRA_SECONDS
+    answer = cache.rendered(token.tenant or "", token.secret.reveal())
+    identity = errand.identity
+    data = entry.head(IDENTITY, identity) + cache.body((issued, until, until, expires), answer, {})
+    cache.save(errand.who.folder, entry.file_name(IDENTITY, identity), data)
