@@ -86,10 +86,12 @@ class Watchdog:
                 self._changed.acquire(timeout=left)
             else:
                 reason = self._signalled(left)
+        # First: a child that ends by our hand must not become the main thread's answer.
+        first = self._answering.acquire(blocking=False)
         for act in list(self.at_end):
             with suppress(Exception):  # whatever it is: the process must end
                 act()
-        if self._answering.acquire(blocking=False):
+        if first:
             self._write(1, reason)
             self._write(2, reason)
         else:
