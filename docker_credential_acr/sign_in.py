@@ -34,7 +34,8 @@ class _Errand:
 
     @property
     def for_arm(self) -> bool:
-        return self.audience != self.chosen.cloud.registry_audience
+        cloud = self.chosen.cloud  # in a cloud of the settings both may be the same
+        return self.audience != cloud.registry_audience or self.audience.rstrip("/") == cloud.arm
 
     @property
     def identity(self) -> bytes:

@@ -65,7 +65,7 @@ def _failed(result: child.Result) -> Failure:
     """Return what it means; the program's words are not repeated: they may hold anything."""
     if result.code is None:
         return Unreachable(
-            f"az did not end within {_SECONDS:.0f} s",
+            "az did not end in time",
             "run az account get-access-token by hand to see why",
             "az-timeout",
         )
