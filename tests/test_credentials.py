@@ -304,6 +304,21 @@ class TestSharing:
         written = person.on_disk()
         assert not [token for token in issued if token[-40:].encode() in written]
 
+    @pytest.mark.parametrize("end", ["", "/"])
+    def test_not_in_a_cloud_that_knows_no_other_audience(self, person: Person, end: str) -> None:
+        person.azure.authorities.add("login.factory.example")
+        host = new_host("cr.factory.example")
+        person.azure.registry(host)
+        person.settings(
+            '[clouds.factory]\nsuffix = "cr.factory.example"\n'
+            'authority = "https://login.factory.example"\n'
+            f'arm_endpoint = "{ARM}{end}"\naudience = "{ARM}{end}"\n'
+        )
+        person.token(host)
+        (sent,) = (r.form["access_token"] for r in person.azure.requests if r.kind == "exchange")
+        assert peek(sent)[1]["aud"].rstrip("/") == ARM
+        assert sent[-40:].encode() not in person.on_disk()
+
     def test_one_that_a_registry_refuses_is_replaced(self, person: Person) -> None:
         """A permission given a minute ago is in new tokens only."""
         person.token(new_host())
