@@ -20,6 +20,7 @@ LARGEST = 64 * 1024  # bytes of an answer
 _GRACE = 0.3  # seconds for the pipes of a program that has ended
 
 _running: set["subprocess.Popen[bytes]"] = set()
+_starting = threading.Lock()  # held until a program that has been started is among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +69,17 @@ def run(
     Raises OSError if it cannot be started, OutOfTime if the deadline has passed already.
     """
     seconds = deadline.share(most)
-    process = subprocess.Popen(
-        arguments,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=os.environ.get("SYSTEMROOT") if os.name == "nt" else "/",
-        env=environment(environ),
-        start_new_session=True,
-    )
-    _running.add(process)
+    with _starting:
+        process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=os.environ.get("SYSTEMROOT") if os.name == "nt" else "/",
+            env=environment(environ),
+            start_new_session=True,
+        )
+        _running.add(process)
     out, err = bytearray(), bytearray()
     readers = [
         threading.Thread(target=_collect, args=(pipe, into), daemon=True)
@@ -135,6 +137,9 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def end_all() -> None:
-    """End every program that is still running: for the watchdog."""
+    """End every program that is still running, or just starting: for the watchdog."""
+    held = _starting.acquire(timeout=_GRACE)
     for process in list(_running):
         end(process)
+    if held:
+        _starting.release()
