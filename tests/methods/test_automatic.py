@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import time
 
 import pytest
@@ -82,10 +81,8 @@ def test_a_failure_tells_each_attempt_with_its_reason(machine: Machine) -> None:
     found = failure(machine)
     assert isinstance(found, MethodUnavailable)
     assert found.reference == "no-method"
-    told = re.findall(r"([a-z-]+): ([^;]+)", found.what.partition("(")[2])
-    assert [name for name, _ in told] == list(ORDER)
-    assert "AZURE_FEDERATED_TOKEN_FILE" in found.what
-    assert "not on PATH" in found.what
+    assert [name for name in ORDER if name not in found.what] == []
+    assert "azure-cli: az is not on PATH" in found.what
 
 
 def test_a_refusal_ends_the_search(machine: Machine) -> None:
@@ -155,4 +152,4 @@ def test_the_sentence_of_the_installed_program_names_what_was_tried(
     answer = program.get(host, PATH="/nowhere", **dict.fromkeys(names))
     with pytest.raises(json.JSONDecodeError):
         json.loads(answer.out)
-    assert b"client-secret: " in answer.out
+    assert [name for name in ORDER if name.encode() not in answer.out] == []
