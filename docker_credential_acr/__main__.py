@@ -31,6 +31,7 @@ _NO_INPUT = (
     b"no registry host came on standard input within 5 s; "
     b"try: echo HOST | docker-credential-acr get [no-input]\n"
 )
+_OUT_OF_TIME = b"no answer within the time limit; try again [out-of-time]\n"
 
 
 def main() -> int:
@@ -41,31 +42,44 @@ def main() -> int:
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends us without a traceback
     if sys.argv[1:] == ["get"]:
-        watchdog = _bound(STDIN_SECONDS, _no_input)
+        watchdog = _bound(STDIN_SECONDS, _no_input, None)
         given = read_input(STDIN_LIMIT)
         # A file system that hangs ends the process all the same: the default action needs no Python.
-        _bound(TOTAL_SECONDS, _signal.SIG_DFL)
+        _bound(TOTAL_SECONDS, _signal.SIG_DFL, watchdog)
         found = cached(given)
         if found is not None:
             reply, *ageing = found
             code = 0 if write(1, reply) and reply != NOT_FOUND else 1
             if ageing:
+                _keep_to_our_own_modules()
                 from docker_credential_acr import renewal  # noqa: PLC0415  once in a token's life
 
                 renewal.start(*ageing)
             # The answer is out: tearing the interpreter down would cost more than the look-up.
             os._exit(code)
+    _keep_to_our_own_modules()
     from docker_credential_acr.cli import run  # noqa: PLC0415  everything slow starts here
 
     return run(sys.argv[1:], given, watchdog, read_input, write)
 
 
-def _bound(seconds: int, action: "Callable[[int, object], object] | int") -> "Watchdog | None":
-    """Bound the time by an alarm: a thread costs more. The slow path replaces it with the watchdog."""
-    if os.name == "nt":
-        from docker_credential_acr.watchdog import Watchdog  # noqa: PLC0415  no alarm on Windows
+def _keep_to_our_own_modules() -> None:
+    from docker_credential_acr.search_path import drop_foreign_folders  # noqa: PLC0415
 
-        return Watchdog(seconds, _NO_INPUT, write)
+    drop_foreign_folders()
+
+
+def _bound(
+    seconds: int, action: "Callable[[int, object], object] | int", watchdog: "Watchdog | None"
+) -> "Watchdog | None":
+    """Bound the time by an alarm: a thread costs more. The slow path replaces it with the watchdog."""
+    if os.name == "nt":  # no alarm there
+        from docker_credential_acr.watchdog import Watchdog  # noqa: PLC0415
+
+        if watchdog is None:
+            return Watchdog(seconds, lambda: _NO_INPUT, write)
+        watchdog.rearm(seconds, lambda: _OUT_OF_TIME)
+        return watchdog
     _signal.signal(_signal.SIGALRM, action)
     _signal.alarm(seconds)
     return None

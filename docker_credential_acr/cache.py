@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from docker_credential_acr import entry
-from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.deadline import Deadline, doing
+from docker_credential_acr.errors import Failure
 
 # How long a waiter waits for each lock. A holder that was stopped costs one sign-in per 8 s, never one
 # for each waiter: only the holder of the second lock goes on, however long that takes.
@@ -140,9 +141,7 @@ def turn(
                 break
         else:
             if held:
-                deadline.share(
-                    0
-                )  # two holders that do not move: nobody else goes on without a turn
+                deadline.check()  # two holders that do not move: nobody else goes on without a turn
         yield found
     finally:
         for descriptor in held:
@@ -169,9 +168,12 @@ def _wait(
     """Poll lock and entry; True if the lock is held or cannot be had on this file system."""
     from filelock import lock_descriptor  # noqa: PLC0415  40 ms that a hit must not pay
 
+    doing("waiting for another process that signs in")
     while True:
         try:
             locked = lock_descriptor(descriptor, blocking=False)
+            if locked and os.utime in os.supports_fd:
+                os.utime(descriptor)  # a lock in use is not swept
         except OSError:
             locked = True
         found = look()
@@ -190,6 +192,16 @@ def erase(folder: Folder | None, host: str) -> None:
             remove(folder, name)
 
 
+def holds(folder: Folder | None, name: str, data: bytes) -> bool:
+    """Tell whether the file *name* is there with *data*, for a login that must not be lost silently."""
+    return folder is not None and entry.read_private(os.path.join(folder.path, name)) == data
+
+
+def knows(folder: Folder | None, host: str) -> bool:
+    """Tell whether anything is kept for *host*."""
+    return any(name.startswith(_prefix(host)) for name in names(folder))
+
+
 def names(folder: Folder | None) -> list[str]:
     if folder is None:
         return []
@@ -203,11 +215,25 @@ def _prefix(host: str) -> str:
     return entry.file_name(host, b"").partition("@")[0] + "@"
 
 
-def note_failure(
-    folder: Folder | None, name: str, failure: Mapping[str, object], now: float
-) -> None:
+def note_failure(folder: Folder | None, name: str, failed: Failure) -> None:
     """Remember that *name* failed, so that a storm of callers does not hammer those who refuse."""
-    save(folder, name + _FAILED, json.dumps({"at": now, **failure}).encode() + b"\n")
+    note = {
+        "at": time.time(),
+        "what": failed.what,
+        "hint": failed.hint,
+        "reference": failed.reference,
+    }
+    save(folder, name + _FAILED, json.dumps(note).encode() + b"\n")
+
+
+def raise_remembered(folder: Folder | None, name: str) -> None:
+    """Fail like the caller before us did, for a few seconds: a storm must not hammer Entra."""
+    note = failure(folder, name)
+    if note is None:
+        return
+    at, what, hint, reference = (note.get(key) for key in ("at", "what", "hint", "reference"))
+    if isinstance(at, int | float) and 0 <= time.time() - at < FAILURE_SECONDS:
+        raise Failure(str(what), str(hint), str(reference))
 
 
 def failure(folder: Folder | None, name: str) -> dict[str, object] | None:

@@ -9,7 +9,7 @@ import sys
 import threading
 from dataclasses import dataclass
 
-from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.deadline import Deadline, doing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def find(name: str, environ: "Mapping[str, str]") -> str | None:
 
 
 def environment(environ: "Mapping[str, str]") -> dict[str, str]:
-    """Return *environ* for a child: without what steers Python or a frozen program, and marked.
+    """Return *environ* for a child: without what steers Python or a frozen program.
 
-    With ``ACR_CRED_NESTED`` set this program starts no helper: a chain that leads back to us ends.
+    ``ACR_CRED_NESTED`` marks it, so that a chain of programs that leads back here can be seen.
     """
     clean = {
         name: value
@@ -69,6 +69,7 @@ def run(
     Raises OSError if it cannot be started, OutOfTime if the deadline has passed already.
     """
     seconds = deadline.share(most)
+    doing(f"running {os.path.basename(arguments[0])}")
     with _starting:
         process = subprocess.Popen(
             arguments,

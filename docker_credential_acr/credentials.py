@@ -12,9 +12,8 @@ from time import time
 
 from docker_credential_acr import cache, entry, renewal
 from docker_credential_acr.asker import Asker
-from docker_credential_acr.cache import Folder
 from docker_credential_acr.deadline import Deadline
-from docker_credential_acr.errors import Failure, Unreachable
+from docker_credential_acr.errors import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +30,33 @@ def obtain(
     """Return the rendered answer for *host* (``entry``), from the cache or by signing in.
 
     *prepare* is told the host's settings before the sign-in and returns the deadline that they ask for.
-    Raises Failure.
+    An old token that nobody could renew is served while it is still good. Raises Failure.
     """
+    try:
+        return _obtained(host, who, deadline, prepare)
+    except Failure as failure:
+        old = still_good(host, who)
+        if old is None:
+            raise
+        _log(f"{host}: served the old token, renewal failed: {failure.what}")
+        return old
+
+
+def still_good(host: str, who: Asker) -> bytes | None:
+    """Return the answer of an old entry that has at least a minute left."""
+    found = entry.parse(_data(host, who), entry.head(host, who.stamped), time() + _STALE_SECONDS)
+    return None if found is None else found[1]
+
+
+def _data(host: str, who: Asker) -> bytes | None:
+    if who.folder is None:
+        return None
+    return entry.read_private(os.path.join(who.folder.path, entry.file_name(host, who.stamped)))
+
+
+def _obtained(
+    host: str, who: Asker, deadline: Deadline, prepare: Callable[["RegistrySettings"], Deadline]
+) -> bytes:
     name = entry.file_name(host, who.stamped)
 
     def look() -> bytes | None:
@@ -41,16 +65,12 @@ def obtain(
     with cache.turn(who.folder, name, deadline, look) as found:
         if found is not None:
             return found
-        data = entry.read_private(os.path.join(who.folder.path, name)) if who.folder else None
+        cache.raise_remembered(who.folder, name)
         try:
-            _raise_remembered(who.folder, name)
-            answer, data = _noted(who.folder, name, lambda: _new_entry(host, who, data, prepare))
+            answer, data = _new_entry(host, who, prepare)
         except Failure as failure:
-            old = entry.parse(data, entry.head(host, who.stamped), time())
-            if old is None or old[0][3] - time() < _STALE_SECONDS:
-                raise
-            _log(f"{host}: served the old token, renewal failed: {failure.what}")
-            return old[1]
+            cache.note_failure(who.folder, name, failure)
+            raise
         cache.save(who.folder, name, data)
         cache.forget_failure(who.folder, name)
         return answer
@@ -75,40 +95,14 @@ def renew(
 
     with cache.turn(folder, name, deadline, look) as fresh:
         if fresh is None and folder is not None and claimed():
-            old = entry.read_private(os.path.join(folder.path, name))
-            _, data = _new_entry(host, who, old, prepare)
+            _, data = _new_entry(host, who, prepare)
             if claimed():  # an erase or a login in between ends the right to save
                 cache.save(folder, name, data)
         cache.remove(folder, renewal.marker(name))
 
 
-def _raise_remembered(folder: Folder | None, name: str) -> None:
-    """Fail like the caller before us did, for a few seconds: a storm must not hammer Entra."""
-    note = cache.failure(folder, name)
-    if note is None:
-        return
-    at, what, hint, reference = (note.get(key) for key in ("at", "what", "hint", "reference"))
-    if isinstance(at, int | float) and 0 <= time() - at < cache.FAILURE_SECONDS:
-        raise Unreachable(str(what), str(hint), str(reference))
-
-
-def _noted(
-    folder: Folder | None, name: str, act: Callable[[], tuple[bytes, bytes]]
-) -> tuple[bytes, bytes]:
-    """Return what *act* does; leave a note where it fails."""
-    try:
-        return act()
-    except Failure as failure:
-        note = {"what": failure.what, "hint": failure.hint, "reference": failure.reference}
-        cache.note_failure(folder, name, note, time())
-        raise
-
-
 def _new_entry(
-    host: str,
-    who: Asker,
-    old: bytes | None,
-    prepare: Callable[["RegistrySettings"], Deadline],
+    host: str, who: Asker, prepare: Callable[["RegistrySettings"], Deadline]
 ) -> tuple[bytes, bytes]:
     """Sign in and exchange; return the rendered answer and the whole entry."""
     from docker_credential_acr.settings import for_host, load  # noqa: PLC0415  this process signs in
@@ -117,7 +111,8 @@ def _new_entry(
     chosen = for_host(load(who.settings_path), host, who.environ)
     deadline = prepare(chosen)
     begins = entry.head(host, who.stamped)
-    token, audience = registry_token(chosen, who, deadline, _notes(old, begins).get("audience"))
+    worked = _notes(_data(host, who), begins).get("audience")
+    token, audience = registry_token(chosen, who, deadline, worked)
     answer = cache.rendered(chosen.username, token.secret.reveal())
     notes = {"method": chosen.method, "audience": audience}
     _log(f"{host}: registry token obtained with {chosen.method}, good until {token.expires}")

@@ -7,6 +7,8 @@ from time import monotonic
 from docker_credential_acr.errors import OutOfTime, SettingsError
 
 DEFAULT_SECONDS = 25
+_HINT = "try again, or raise ACR_CRED_TIMEOUT (seconds, at most 55)"
+_doing = [""]  # the step that is going on, for whom the time runs out
 RANGE = (5, 55)  # seconds; the kubelet ends its plug-ins after 60
 
 
@@ -27,14 +29,27 @@ class Deadline:
 
         Raises OutOfTime when nothing is left.
         """
-        left = self.left()
-        if left <= 0:
-            raise OutOfTime(
-                "no answer within the time limit",
-                "try again, or raise ACR_CRED_TIMEOUT (seconds, at most 55)",
-                "out-of-time",
-            )
-        return min(most, left)
+        self.check()
+        return min(most, self.left())
+
+    def check(self) -> None:
+        """Raise OutOfTime when nothing is left."""
+        if self.left() <= 0:
+            raise OutOfTime(_what(), _HINT, "out-of-time")
+
+
+def doing(step: str) -> None:
+    """Note what is being done from now on: a sentence about lost time must say where it went."""
+    _doing[0] = step
+
+
+def _what() -> str:
+    return "no answer within the time limit" + (f" while {_doing[0]}" if _doing[0] else "")
+
+
+def sentence() -> bytes:
+    """Return what the watchdog says when the time is up."""
+    return f"{_what()}; {_HINT} [out-of-time]\n".encode("ascii", "backslashreplace")
 
 
 def seconds_asked(environ: Mapping[str, str], otherwise: int) -> int:

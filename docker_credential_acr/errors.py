@@ -4,6 +4,7 @@ Failure                      a sentence, the next step, and a reference that `he
 ├── InputError               the client or the person sent something that cannot be used
 ├── SettingsError            the settings file or a variable is wrong
 ├── MethodUnavailable        nothing to try here: `automatic` goes on to the next method
+│   └── NotSetUp             not a trace of it, which nobody needs to read about
 ├── SignInRefused            tried, and Entra said no: `automatic` stops
 │   └── AudienceUnknown      the tenant or cloud does not know the audience: another one is tried
 ├── RegistryRefused          the registry said no to an identity that Entra knows
@@ -43,6 +44,10 @@ class SettingsError(Failure):
 
 class MethodUnavailable(Failure):
     exit_code = 4
+
+
+class NotSetUp(MethodUnavailable):
+    pass
 
 
 class SignInRefused(Failure):

@@ -6,6 +6,7 @@
 import logging
 import os
 import re
+import stat
 import warnings
 
 from docker_credential_acr.secret import redacted
@@ -28,17 +29,26 @@ class _Redacting(logging.Formatter):
 def start(path: str | None) -> None:
     """Send what is logged to *path*, created 0600; without it silence every logger, the SDK's too.
 
-    A file that cannot be opened safely is passed over: a log is never a reason for a failed pull.
+    A path that is not absolute, or not a regular file of ours, is passed over: a log is never a reason
+    for a failed pull, and never lands in the folder that somebody happens to build in.
     """
     root = logging.getLogger()
+    if root.handlers:
+        return
     root.addHandler(logging.NullHandler())  # else warnings would land on standard error
     logging.raiseExceptions = False
     warnings.simplefilter("ignore")  # a success has nothing to say on standard error
-    if not path:
+    if not path or not os.path.isabs(path):
         return
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK"):
+        flags |= getattr(os, name, 0)
     try:
-        descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
+        descriptor = os.open(path, flags, 0o600)
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or (os.name != "nt" and found.st_uid != os.geteuid()):
+            os.close(descriptor)
+            return
         if os.name != "nt":
             os.fchmod(descriptor, 0o600)  # it may have been there
     except OSError:

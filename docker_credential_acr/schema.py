@@ -88,7 +88,7 @@ def schema() -> Schema:
 
 
 def _registry() -> Schema:
-    """Any option where no method is named, else only those that the method takes."""
+    """Options stand beside the method that takes them, and nowhere else."""
     keys = _keys(settings.Common)
     own = {
         name: _keys(method.Options, settings.option_names(method.Options))
@@ -108,6 +108,11 @@ def _registry() -> Schema:
         }
         for name, options in own.items()
     ]
+    nobody: Schema = {
+        "if": {"not": {"required": ["method"]}},
+        "then": {"propertyNames": {"enum": [*keys]}},
+    }
+    conditions.append(nobody)
     return {**_table(properties), "allOf": conditions}
 
 

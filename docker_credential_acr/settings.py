@@ -1,7 +1,7 @@
 """TOML -> frozen settings; every mistake is named with file, line, key and nearest spelling.
 
 A host's settings are the defaults and one table: the exact host before wildcards, longer wildcards
-before shorter. A table that names its own method takes no method options from the defaults.
+before shorter. Method options stand in the table that names the method, and travel with it.
 """
 
 import dataclasses
@@ -377,19 +377,25 @@ class _Reader:
             self.typed((*where, key), value, {**every, **common}[key])
         self._choices(table, where, made)
         self._ranges(table, where)
-        if "method" in table:
-            self._options(table, where, common)
+        self._options(table, where, common)
         return dict(table)
 
     def _options(
         self, table: Mapping[str, Any], where: tuple[str, ...], common: Mapping[str, Any]
     ) -> None:
-        """Refuse an option that the table's own method does not take."""
-        taken = sorted(option_names(METHODS[table["method"]].Options))
+        """Refuse an option that the table's own method does not take.
+
+        Without a method of its own the table takes none: who is signed in with them must stand beside.
+        """
+        method = table.get("method")
+        taken = sorted(option_names(METHODS[method].Options)) if method else []
         for key in table:
+            if key not in common and method is None:
+                what = "an option stands beside the method that takes it"
+                self.fail((*where, key), what, 'add method = "..." to this table')
             if key not in common and key not in taken:
                 hint = f"it takes {', '.join(taken)}" if taken else "it takes no options"
-                self.fail((*where, key), f"the method {table['method']} does not take this", hint)
+                self.fail((*where, key), f"the method {method} does not take this", hint)
 
     def _choices(
         self, table: Mapping[str, Any], where: tuple[str, ...], made: tuple[Cloud, ...]

@@ -12,7 +12,7 @@ from docker_credential_acr import cache, entry, exchange
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.cache import IDENTITY
 from docker_credential_acr.deadline import Deadline
-from docker_credential_acr.errors import AudienceUnknown, RegistryRefused
+from docker_credential_acr.errors import AudienceUnknown, RegistryRefused, SignInRefused
 from docker_credential_acr.exchange import RegistryToken
 from docker_credential_acr.log import log
 from docker_credential_acr.methods import METHODS
@@ -82,7 +82,9 @@ def _exchanged(errand: _Errand) -> RegistryToken:
     if shared is not None:
         try:
             return exchange.registry_token(login_server, shared, deadline)
-        except RegistryRefused:
+        except RegistryRefused as refusal:
+            if refusal.reference != "registry-refused":  # a network rule minds no token
+                raise
             log.debug("%s: the shared Entra token was refused, signing in anew", login_server)
     try:
         token = _entra_token(errand, refused=shared)
@@ -102,18 +104,21 @@ def _entra_token(errand: _Errand, refused: EntraToken | None) -> EntraToken:
 
     def look() -> bytes | None:
         found = _shared_answer(errand)
-        stale = (
-            refused is not None
-            and found is not None
-            and _token(found).secret.reveal() == refused.secret.reveal()
-        )
-        return None if stale else found
+        again = refused is not None and refused.secret.reveal().encode() in (found or b"")
+        return None if again else found
 
     name = entry.file_name(IDENTITY, errand.identity)
     with cache.turn(errand.who.folder, name, errand.deadline, look) as found:
         if found is not None:
             return _token(found)
-        token = _signed_in(errand)
+        cache.raise_remembered(errand.who.folder, name)
+        try:
+            token = _signed_in(errand)
+        except AudienceUnknown:
+            raise  # another one is tried
+        except SignInRefused as refusal:
+            cache.note_failure(errand.who.folder, name, refusal)  # for its other registries
+            raise
         _share(errand, token)
         return token
 

@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, ReadTimeoutError
 
 import docker_credential_acr
-from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.deadline import Deadline, doing
 from docker_credential_acr.errors import Failure, Unreachable
 from docker_credential_acr.log import log
 
@@ -47,6 +47,8 @@ class Session(requests.Session):
     def __init__(self, deadline: Deadline, *, metadata: bool = False) -> None:
         super().__init__()
         os.environ.pop("SSLKEYLOGFILE", None)  # urllib3 would write the session keys there
+        # For sessions that msal derives from this one (Service Fabric) and gives no timeout.
+        socket.setdefaulttimeout(READ_SECONDS)
         self._deadline = deadline
         self._retried = _METADATA_RETRIED if metadata else _RETRIED
         self._tries = TRIES + 1 if metadata else TRIES
@@ -96,6 +98,7 @@ class Session(requests.Session):
     def _send_once(self, request: "PreparedRequest", options: "dict[str, Any]") -> "Response":
         bounds = (self._deadline.share(self._connect_seconds), self._deadline.share(READ_SECONDS))
         host = host_of(request)
+        doing(f"asking {host}")
         try:
             with super().send(request, **options | {"timeout": bounds}) as response:
                 response._content = self._body(response)  # noqa: SLF001  for .content and .text
@@ -168,6 +171,9 @@ def _trust(*_: str | None) -> ssl.SSLContext:
         context.set_default_verify_paths()
     else:
         context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        named = os.environ.get("SSL_CERT_FILE")
+        if named and sys.platform in ("darwin", "win32"):  # OpenSSL is not asked there
+            context.load_verify_locations(named)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -2,9 +2,11 @@
 
 Nobody upstream bounds the time of a credential helper: Docker waits for ever. One thread therefore
 ends the process when the main thread cannot, be it stuck in a resolver, a TLS handshake or a lock.
-Whoever takes the answer's lock first writes, so two answers never mix.
+Whoever takes the answer's lock first writes, so two answers never mix. Behind the thread stands the
+kernel's alarm, which needs nothing of ours to work.
 """
 
+import _signal
 import os
 import sys
 from _thread import allocate_lock, start_new_thread
@@ -15,30 +17,48 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Write = Callable[[int, bytes], bool]
+    Sentence = Callable[[], bytes]
+
 GRACE = 2.0  # seconds for an answer that is being written to a reader who has stopped reading
+_BEHIND = 4  # seconds from the thread's turn to the alarm's
 
 
 class Watchdog:
-    """A thread that answers with *sentence* and ends the process after *seconds*."""
+    """A thread that says *sentence* and ends the process after *seconds*."""
 
-    def __init__(
-        self, seconds: float, sentence: bytes, write: "Callable[[int, bytes], bool]"
-    ) -> None:
-        self._write = write
+    def __init__(self, seconds: float, sentence: "Sentence", write: "Write") -> None:
         self.at_end: list[Callable[[], object]] = []  # what must not be left behind
+        self.host = b""  # as a sentence begins
+        self._write = write
         self._answering = allocate_lock()
         self._changed = allocate_lock()
         self._changed.acquire()
         self._wakeup = self._alarm = -1  # ends of the pipe that signals are written to
-        self._ends_at = monotonic() + seconds
-        self._sentence = sentence
-        start_new_thread(self._watch, ())
+        self.rearm(seconds, sentence)
+        self._awake = True
+        try:
+            start_new_thread(self._watch, ())
+        except RuntimeError:  # no thread to be had: the alarm is left
+            self._awake = False
 
-    def rearm(self, seconds: float, sentence: bytes) -> None:
-        """Start a new bound of *seconds* from now."""
+    def rearm(self, seconds: float, sentence: "Sentence", last_answer: bytes | None = None) -> None:
+        """Start a new bound of *seconds* from now; main thread only.
+
+        *last_answer* is what a client gets when the time is up, rather than a sentence.
+        """
         self._sentence = sentence
+        self._last_answer = last_answer
         self._ends_at = monotonic() + seconds
-        self._look_again()
+        if os.name != "nt":
+            _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+            _signal.alarm(int(seconds) + _BEHIND)
+        if self._alarm >= 0:
+            os.write(self._alarm, b"\0")
+        elif (
+            self._changed.locked()
+        ):  # only this thread releases it, so it stays so until the next line
+            self._changed.release()
 
     def watch_signals(self) -> None:
         """End the process on SIGTERM, SIGINT and SIGHUP even while the main thread cannot be woken.
@@ -46,12 +66,14 @@ class Watchdog:
         Python runs its handlers between byte codes of the main thread only; the byte that it writes to
         the wakeup descriptor at once is what this thread waits for. Main thread only, POSIX only.
         """
-        if os.name == "nt":
+        if os.name == "nt" or not self._awake:
             return
-        import fcntl  # noqa: PLC0415  not for the fast staircase
         import signal  # noqa: PLC0415
 
-        reader, writer = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in os.pipe())
+        try:
+            reader, writer = os.pipe()
+        except OSError:  # no descriptor to be had: signals end us as they end any other
+            return
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -59,14 +81,6 @@ class Watchdog:
                 signal.signal(number, lambda *_: None)
         self._wakeup, self._alarm = reader, writer
         if self._changed.locked():
-            self._changed.release()
-
-    def _look_again(self) -> None:
-        if self._alarm >= 0:
-            os.write(self._alarm, b"\0")
-        elif (
-            self._changed.locked()
-        ):  # only this thread releases it, so it stays so until the next line
             self._changed.release()
 
     def answer(self, out: bytes, err: bytes = b"") -> bool:
@@ -77,33 +91,34 @@ class Watchdog:
         return self._write(1, out) and (not err or self._write(2, err))
 
     def _watch(self) -> None:
-        reason = None
-        while reason is None:
-            left = self._ends_at - monotonic()
-            if left <= 0:
-                reason = self._sentence
-            elif self._wakeup < 0:
+        signalled = False
+        while not signalled and (left := self._ends_at - monotonic()) > 0:
+            if self._wakeup < 0:
                 self._changed.acquire(timeout=left)
             else:
-                reason = self._signalled(left)
-        # First: a child that ends by our hand must not become the main thread's answer.
-        first = self._answering.acquire(blocking=False)
-        for act in list(self.at_end):
+                signalled = self._signalled(left)
+        code = 1
+        if not self._answering.acquire(blocking=False):
+            sleep(GRACE)
+        elif signalled:
+            self._say(self.host + b"stopped by a signal before an answer; run it again [stopped]\n")
+        elif self._last_answer is not None:
+            code = 0 if self._write(1, self._last_answer) else 1
+        else:
+            self._say(self.host + self._sentence())
+        for act in list(self.at_end):  # after the answer: a file system may hang here
             with suppress(Exception):  # whatever it is: the process must end
                 act()
-        if first:
-            self._write(1, reason)
-            self._write(2, reason)
-        else:
-            sleep(GRACE)
-        os._exit(1)
+        os._exit(code)
 
-    def _signalled(self, left: float) -> bytes | None:
+    def _say(self, sentence: bytes) -> None:
+        self._write(1, sentence)
+        self._write(2, sentence)
+
+    def _signalled(self, left: float) -> bool:
         from select import select  # noqa: PLC0415  a shared library in some builds of Python
 
-        if select([self._wakeup], [], [], left)[0] and os.read(self._wakeup, 1) != b"\0":
-            return b"stopped by a signal before an answer was found [stopped]\n"
-        return None
+        return bool(select([self._wakeup], [], [], left)[0] and os.read(self._wakeup, 1) != b"\0")
 
 
 def open_standard_streams() -> None:

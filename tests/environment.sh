@@ -23,13 +23,14 @@ find_python() { # prints the first Python of at least 3.11
 
 make_environment() {
     python=$(find_python)
+    venv=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
     if ! "$python" -c 'import ensurepip' 2>/dev/null; then # Debian and Ubuntu ship it apart
         if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-            echo "installing python3-venv"
+            echo "installing $venv"
             apt-get update -qq
-            apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+            apt-get install -y -qq --no-install-recommends "$venv" >/dev/null
         else
-            fail "Python's venv module is not installed. Run: sudo apt-get install python3-venv"
+            fail "Python's venv module is not installed. Run: sudo apt-get install $venv"
         fi
     fi
     echo "setting up .venv with $("$python" --version), about half a minute the first time"

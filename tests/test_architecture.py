@@ -14,7 +14,7 @@ PACKAGE = "docker_credential_acr"
 # From the ground up. A module imports from floors below its own only; modules of one floor know
 # nothing of each other, but for the pairs of NEIGHBOURS.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "paths", "registry", "errors", "secret", "references"),
+    ("__init__", "paths", "registry", "errors", "secret", "references", "search_path"),
     ("entry", "clouds", "deadline", "log", "toml_lines"),
     ("__main__", "child", "docker_config"),
     ("renewal",),
@@ -30,6 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("sign_in",),
     ("credentials",),
     ("commands",),
+    ("commands.reply",),
     ("commands.docker_helper", "commands.help"),
     ("cli",),
 )

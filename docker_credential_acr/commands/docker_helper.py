@@ -5,13 +5,28 @@ standard output, exit codes are 0 and 1. A real failure is also written to stand
 docker before 28.5 throws standard output away.
 """
 
-from dataclasses import dataclass
 from time import monotonic, time
 
 import docker_credential_acr
-from docker_credential_acr import asker, cache, credentials, entry, paths, registry, renewal
-from docker_credential_acr.deadline import DEFAULT_SECONDS, Deadline, seconds_asked
-from docker_credential_acr.errors import NOT_FOUND, Failure, InputError, SettingsError, sentence
+from docker_credential_acr import (
+    asker,
+    cache,
+    credentials,
+    deadline,
+    entry,
+    paths,
+    registry,
+    renewal,
+)
+from docker_credential_acr.commands.reply import Reply, failed
+from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.errors import (
+    NOT_FOUND,
+    Failure,
+    InputError,
+    SettingsError,
+    printable,
+)
 from docker_credential_acr.watchdog import GRACE, Watchdog
 
 TYPE_CHECKING = False
@@ -25,23 +40,9 @@ STORE_LIMIT = 1024 * 1024
 _TOKEN_USERS = ("<token>", "00000000-0000-0000-0000-000000000000")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What goes to standard output and standard error, and the exit code."""
-
-    out: bytes = b""
-    err: bytes = b""
-    code: int = 0
-
-
 NO_CREDENTIALS = Reply(NOT_FOUND.encode() + b"\n", code=1)
 NO_SERVER = Reply(b"no credentials server URL\n", code=1)
 NO_USER = Reply(b"no credentials username\n", code=1)
-
-
-def failed(failure: Failure, server: str = "") -> Reply:
-    line = sentence(failure, server).encode() + b"\n"
-    return Reply(line, line, 1)
 
 
 def get(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
@@ -59,8 +60,10 @@ def get(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply
             return NO_CREDENTIALS
         if environ.get("ACR_CRED_DEBUG"):
             _start_log(environ)
-        deadline, prepare = _bounds(host, environ, watchdog)
-        return Reply(entry.render(server, credentials.obtain(host, who, deadline, prepare)))
+        old = credentials.still_good(host, who)
+        last = old and entry.render(server, old)
+        waiting, prepare = _bounds(host, environ, watchdog, last)
+        return Reply(entry.render(server, credentials.obtain(host, who, waiting, prepare)))
     except Failure as failure:
         return failed(failure, host or "")
 
@@ -70,19 +73,23 @@ def renew(host: str, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
     try:
         who = asker.who_asks(environ)
         if registry.is_ours(host, who.suffixes, who.named):
-            deadline, prepare = _bounds(host, environ, watchdog)
-            credentials.renew(host, who, deadline, prepare)
+            waiting, prepare = _bounds(host, environ, watchdog)
+            credentials.renew(host, who, waiting, prepare)
     except Failure as failure:
         return failed(failure, host)
     return Reply()
 
 
 def _bounds(
-    host: str, environ: "Mapping[str, str]", watchdog: Watchdog
+    host: str,
+    environ: "Mapping[str, str]",
+    watchdog: Watchdog,
+    last_answer: bytes | None = None,
 ) -> "tuple[Deadline, Callable[[RegistrySettings], Deadline]]":
     """Return the deadline of a waiter, and what makes it that of the one who signs in."""
     began = monotonic()
-    deadline = Deadline(began + seconds_asked(environ, DEFAULT_SECONDS))
+    waiting = Deadline(began + deadline.seconds_asked(environ, deadline.DEFAULT_SECONDS))
+    watchdog.host = f"{printable(host)[:80]}: ".encode()
 
     def prepare(chosen: "RegistrySettings") -> Deadline:
         from docker_credential_acr import child  # noqa: PLC0415  this process signs in
@@ -90,11 +97,11 @@ def _bounds(
         _start_log(environ)
         settled = Deadline(began + chosen.timeout)
         watchdog.at_end += [child.end_all, cache.drop_unfinished]
-        watchdog.rearm(settled.left() + GRACE, _out_of_time(host))
+        watchdog.rearm(settled.left() + GRACE, deadline.sentence, last_answer)
         return settled
 
-    watchdog.rearm(deadline.left() + GRACE, _out_of_time(host))
-    return deadline, prepare
+    watchdog.rearm(waiting.left() + GRACE, deadline.sentence, last_answer)
+    return waiting, prepare
 
 
 def trimmed(given: bytes) -> bytes:
@@ -135,11 +142,6 @@ def _mentioned(host: str, environ: "Mapping[str, str]") -> bool:
     return False
 
 
-def _out_of_time(host: str) -> bytes:
-    text = "no answer within the time limit; try again, or raise ACR_CRED_TIMEOUT (seconds, at most 55)"
-    return f"{host}: {text} [out-of-time]\n".encode("ascii", "backslashreplace")
-
-
 def _start_log(environ: "Mapping[str, str]") -> None:
     from docker_credential_acr import log  # noqa: PLC0415  waiters do not load logging
 
@@ -158,7 +160,7 @@ def store(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Rep
         if not login.get("username"):
             return NO_USER
         watchdog.at_end.append(cache.drop_unfinished)
-        watchdog.rearm(DEFAULT_SECONDS + GRACE, _out_of_time(server[:80]))
+        watchdog.host = f"{printable(server)[:80]}: ".encode()
         _keep(server, login["username"], login.get("secret", ""), environ)
     except Failure as failure:
         return failed(failure, server)
@@ -219,15 +221,22 @@ def _keep(server: str, username: str, secret: str, environ: "Mapping[str, str]")
     name = entry.file_name(host, who.stamped)
     begins = entry.head(host, who.stamped)
     cache.remove(who.folder, renewal.marker(name))  # a running renewal may not save any more
-    with cache.turn(who.folder, name, Deadline.after(DEFAULT_SECONDS), lambda: None):
+    with cache.turn(who.folder, name, Deadline.after(deadline.DEFAULT_SECONDS), lambda: None):
         current = entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
         if current is not None and f'"Secret":"{secret}"}}'.encode() in current:
             return  # docker login hands back what get has just answered
         answer = cache.rendered(chosen.username, secret)
         notes = {"method": "store"}
         times = credentials.times(token, chosen.min_ttl, ahead=False)
-        cache.save(who.folder, name, begins + cache.body(times, answer, notes))
+        data = begins + cache.body(times, answer, notes)
+        cache.save(who.folder, name, data)
         cache.forget_failure(who.folder, name)
+        if not cache.holds(who.folder, name, data):
+            raise InputError(
+                "this login could not be kept: there is no cache to write to",
+                "check the cache folder, or leave the login out: docker pull signs in by itself",
+                "store-not-kept",
+            )
 
 
 def erase(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
@@ -241,19 +250,20 @@ def erase(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Rep
         return failed(failure)
     host = registry.host_in(server)
     if host:
-        watchdog.rearm(DEFAULT_SECONDS + GRACE, _out_of_time(host))
+        watchdog.host = f"{printable(host)[:80]}: ".encode()
         _forget(host, environ)
     return Reply()
 
 
 def _forget(host: str, environ: "Mapping[str, str]") -> None:
     folder = cache.open_folder(paths.cache_folder(environ.get))
+    if not registry.is_ours(host) and not cache.knows(folder, host):
+        return
     cache.erase(folder, host)  # at once, and with it a running renewal's right to save
+    waiting = Deadline.after(deadline.DEFAULT_SECONDS)
     try:
-        stamped = asker.who_asks(environ).stamped
-        with cache.turn(
-            folder, entry.file_name(host, stamped), Deadline.after(DEFAULT_SECONDS), lambda: None
-        ):
+        name = entry.file_name(host, asker.who_asks(environ).stamped)
+        with cache.turn(folder, name, waiting, lambda: None):
             cache.erase(folder, host)  # again: a sign-in may just have ended
     except Failure:  # broken settings, or no turn: what there was is erased
         return
@@ -284,9 +294,10 @@ def _hosts(environ: "Mapping[str, str]") -> dict[str, str]:
         registry.host_in(key.encode("utf-8", "replace")) or "" for key in helped_hosts(environ)
     }
     hosts: dict[str, str] = {}
-    for host in sorted(helped | set(settings.exact_hosts) | cached):
+    configured = helped | set(settings.exact_hosts)
+    for host in sorted(configured | cached):
         name = entry.file_name(host, stamped)
-        known = host in helped or host in settings.exact_hosts or name in files
+        known = host in configured or name in files
         if not known or not registry.is_ours(host, suffixes, named) or f"{name}.failed" in files:
             continue
         try:
@@ -306,6 +317,6 @@ def usage(code: int) -> Reply:
 
 
 def unknown(verb: str) -> Reply:
-    shown = verb.encode("ascii", "backslashreplace").decode()
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)[:80]
-    return Reply(f"docker-credential-acr: unknown action: {shown}\n".encode(), code=1)
+    return Reply(
+        f"docker-credential-acr: unknown action: {printable(verb)[:80]}\n".encode(), code=1
+    )

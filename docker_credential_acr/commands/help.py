@@ -1,10 +1,10 @@
 """``help [REFERENCE]``: the overview, and one page for each reference that an error names."""
 
 import difflib
-import sys
 import textwrap
 
 import docker_credential_acr
+from docker_credential_acr.commands.reply import Reply
 from docker_credential_acr.references import REFERENCES
 
 _OVERVIEW = f"""\
@@ -23,28 +23,26 @@ Try a sign-in by hand:
 References: """
 
 
-def show(arguments: list[str]) -> int:
-    """Print the page for *arguments*; return the exit code."""
+def page(arguments: list[str]) -> Reply:
+    """Return the overview, or the page of the reference that *arguments* name."""
     if not arguments:
+        indent = " " * 4
         names = textwrap.fill(
-            ", ".join(REFERENCES), 88, initial_indent=" " * 4, subsequent_indent=" " * 4
+            ", ".join(REFERENCES), 88, initial_indent=indent, subsequent_indent=indent
         )
-        sys.stdout.write(f"{_OVERVIEW}\n{names}\n")
-        return 0
+        return Reply(f"{_OVERVIEW}\n{names}\n".encode())
     name = arguments[0].strip("[]")
     if name not in REFERENCES:
         near = difflib.get_close_matches(name, REFERENCES, 1)
         also = f", did you mean {near[0]}?" if near else "; docker-credential-acr help lists them"
-        sys.stderr.write(f"there is no reference {name!a}{also}\n")
-        return 2
-    page = REFERENCES[name]
+        return Reply(err=f"there is no reference {name!a}{also}\n".encode(), code=2)
+    found = REFERENCES[name]
     parts = (
-        ("What it means", page.cause),
-        ("How to check", page.check),
-        ("How to fix it", page.fix),
+        ("What it means", found.cause),
+        ("How to check", found.check),
+        ("How to fix it", found.fix),
     )
     lines = [
         f"{title}\n{textwrap.indent(textwrap.fill(text, 84), '    ')}\n" for title, text in parts
     ]
-    sys.stdout.write(f"{name}\n\n" + "\n".join(lines))
-    return 0
+    return Reply((f"{name}\n\n" + "\n".join(lines)).encode())

@@ -8,7 +8,7 @@ silently into somebody else's sign-in.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_acr.errors import MethodUnavailable
+from docker_credential_acr.errors import MethodUnavailable, NotSetUp
 from docker_credential_acr.log import log
 from docker_credential_acr.methods import (
     azure_cli,
@@ -39,18 +39,29 @@ def detect(environ: Mapping[str, str]) -> Options:  # noqa: ARG001  the contract
 
 
 def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:  # noqa: ARG001  the contract
-    reasons = []
+    reasons: dict[str, MethodUnavailable] = {}
     for name, method in ORDER.items():
         try:
             token = method.entra_token(method.detect(sign_in.environ), sign_in, audience)
         except MethodUnavailable as reason:
             log.debug("%s: %s", name, reason.what)
-            reasons.append(f"{name}: {reason.what}")
+            reasons[name] = reason
             continue
         log.debug("%s: signed in", name)
         return token
-    raise MethodUnavailable(
-        "no way to sign in was found (" + "; ".join(reasons) + ")",
-        "run az login, or name a method in the settings",
+    raise _nothing_found(reasons)
+
+
+def _nothing_found(reasons: Mapping[str, MethodUnavailable]) -> MethodUnavailable:
+    """Return every attempt with its reason, what is not set up at all last and together."""
+    absent = [name for name, reason in reasons.items() if isinstance(reason, NotSetUp)]
+    tried = [(name, reason) for name, reason in reasons.items() if name not in absent]
+    told = [f"{name}: {reason.what}" for name, reason in tried]
+    if absent:
+        told.append(f"not set up: {', '.join(absent)}")
+    hint = tried[-1][1].hint if tried else "run az login"
+    return MethodUnavailable(
+        "no way to sign in was found (" + "; ".join(told) + ")",
+        f"{hint}, or name a method in the settings",
         "no-method",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_acr.errors import MethodUnavailable
+from docker_credential_acr.errors import MethodUnavailable, NotSetUp
 from docker_credential_acr.methods import entra, sources
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from docker_credential_acr.secret import Secret
@@ -24,8 +24,9 @@ def detect(environ: Mapping[str, str]) -> Options:
     missing = [name for name in (*INPUTS, *SECRET_INPUTS) if not environ.get(name)]
     if missing:
         none = len(missing) == len(INPUTS) + len(SECRET_INPUTS)
-        raise MethodUnavailable(
-            "no AZURE_* variables" if none else f"no {' and '.join(missing)}",
+        kind = NotSetUp if none else MethodUnavailable
+        raise kind(
+            f"no {' and '.join(missing)}",
             f"set {' and '.join(missing)}",
             "inputs-missing",
         )

@@ -119,6 +119,7 @@ def client_token(
             client_credential=credential,
             authority=f"https://{sign_in.authority}/{tenant}",
             instance_discovery=None if sign_in.cloud.discovery else False,
+            azure_region=False,  # MSAL_FORCE_REGION would name another host
             http_client=session,
         ).acquire_token_for_client([audience + "/.default"])
     except (ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
@@ -200,8 +201,9 @@ def refusal(text: str, where: str) -> Failure:
             "check for a proxy or a login page that answers in its place",
             "answer-unusable",
         )
+    hint = "look the number up at https://login.microsoftonline.com/error"
     return SignInRefused(
         "Entra refused the sign-in" + suffix,
-        "look the number up at https://login.microsoftonline.com/error",
+        hint if code else "check tenant_id and client_id",
         "sign-in-refused",
     )

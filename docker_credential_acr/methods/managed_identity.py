@@ -11,6 +11,7 @@ from docker_credential_acr.errors import (
     AudienceUnknown,
     Failure,
     MethodUnavailable,
+    NotSetUp,
     SettingsError,
     SignInRefused,
     Unreachable,
@@ -66,7 +67,7 @@ def detect(environ: Mapping[str, str]) -> Options:
         tag = ""
     if tag == _AZURE_CHASSIS:
         return Options(client_id=client_id, probe=True)
-    raise MethodUnavailable(
+    raise NotSetUp(
         "no sign of one on this machine",
         'on an Azure machine set method = "managed-identity"',
         "inputs-missing",
@@ -111,6 +112,17 @@ def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
         ) from error
     except Unreachable as error:
         raise _unreachable(options, error) from error
+    except (
+        OSError
+    ) as error:  # Arc's key file, or the connection of a session that msal made (Service Fabric)
+        if isinstance(error.filename, str):
+            raise MethodUnavailable(
+                "Azure Arc's key file cannot be read",
+                "add this user to the group himds and start a new session",
+                "metadata-refused",
+            ) from error
+        what = "the managed identity endpoint of this machine does not answer"
+        raise _absent(options, what, "metadata-unreachable") from error
     token = result.get("access_token")
     if isinstance(token, str) and token:
         return EntraToken(Secret(token))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_acr.errors import MethodUnavailable
+from docker_credential_acr.errors import MethodUnavailable, NotSetUp
 from docker_credential_acr.methods import entra, sources
 from docker_credential_acr.methods.client_secret import needed
 from docker_credential_acr.methods.contract import EntraToken, SignIn
@@ -21,8 +21,10 @@ class Options:
 def detect(environ: Mapping[str, str]) -> Options:
     missing = [name for name in INPUTS if not environ.get(name)]
     if missing:
-        raise MethodUnavailable(
-            f"no {missing[-1]}",  # the last is the one that is a sign of the webhook
+        # The file is the sign of the webhook; the other two have their uses without it.
+        kind = NotSetUp if INPUTS[-1] in missing else MethodUnavailable
+        raise kind(
+            f"no {' and '.join(missing)}",
             "give the pod the label azure.workload.identity/use and an annotated service account",
             "inputs-missing",
         )
