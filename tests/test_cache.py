@@ -14,7 +14,7 @@ import pytest
 from docker_credential_acr import cache
 from docker_credential_acr.cache import Folder
 from docker_credential_acr.deadline import Deadline
-from docker_credential_acr.errors import OutOfTime
+from docker_credential_acr.errors import Failure, OutOfTime, Unreachable
 from tests.stories.program import PATH, Program
 
 HOST = "team.azurecr.io"
@@ -271,11 +271,19 @@ class TestErase:
 
 class TestFailureNotes:
     def test_one_is_read_until_it_is_forgotten(self, folder: Folder) -> None:
-        cache.note_failure(folder, NAME, {"what": "x"}, 5.0)
-        assert cache.failure(folder, NAME) == {"at": 5.0, "what": "x"}
+        before = time.time()
+        cache.note_failure(folder, NAME, Unreachable("what", "hint", "unreachable"))
+        note = cache.failure(folder, NAME) or {}
+        at = note.pop("at")
+        assert isinstance(at, float)
+        assert before <= at <= time.time()
+        assert note == {"what": "what", "hint": "hint", "reference": "unreachable"}
         assert mode(f"{folder.path}/{NAME}.failed") == 0o600
+        with pytest.raises(Failure, match="what"):
+            cache.raise_remembered(folder, NAME)
         cache.forget_failure(folder, NAME)
         assert cache.failure(folder, NAME) is None
+        cache.raise_remembered(folder, NAME)
 
     @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b'{"at": "x"}', b"\xff", b"5"])
     def test_what_is_none_counts_as_none(self, folder: Folder, data: bytes) -> None:
