@@ -293,15 +293,20 @@ class TestChoice:
             [registries."team.azurecr.io"]
             method = "managed-identity"
             [registries."b.azurecr.io"]
-            client_secret_env = "B"
+            min_ttl = 61
+            [registries."c.azurecr.io"]
+            method = "client-secret"
+            client_secret_env = "C"
         """
         own = for_host(parsed(text), HOST, {})
         assert own.options == managed_identity.Options()
         assert own.tenant_id == "t"
         merged = for_host(parsed(text), "b.azurecr.io", {})
-        assert merged.options == client_secret.Options(
-            client_id="of the application", client_secret_env="B"
-        )
+        assert merged.options == client_secret.Options(client_id="of the application")
+        same = for_host(parsed(text), "c.azurecr.io", {})
+        assert same.options == client_secret.Options(client_secret_env="C")
+        error = mistake(text.replace("min_ttl", "object_id").replace("61", '"x"'))
+        assert "an option stands beside the method that takes it" in error.what
 
     def test_a_method_from_the_environment_leaves_the_options_behind(self) -> None:
         text = '[defaults]\nmethod = "client-secret"\nclient_id = "of the application"'

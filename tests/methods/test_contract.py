@@ -79,7 +79,9 @@ def test_every_option_has_a_row_in_the_schema(name: str) -> None:
     options = option_names(METHODS[name].Options)
     assert options <= set(registry["properties"])
     rules = {
-        rule["if"]["properties"]["method"]["const"]: rule["then"] for rule in registry["allOf"]
+        rule["if"]["properties"]["method"]["const"]: rule["then"]
+        for rule in registry["allOf"]
+        if "properties" in rule["if"]
     }
     assert options <= set(rules[name]["propertyNames"]["enum"])
 
