@@ -3,6 +3,7 @@
 import datetime as dt
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -155,11 +156,19 @@ class Certificates:
         self._contexts: dict[tuple[str, type[TLSFault] | None], ssl.SSLContext] = {}
         self._lock = threading.Lock()
         self._issue: dict[type[TLSFault] | None, Callable[[str], trustme.LeafCert]] = {
-            None: ca.issue_cert,
+            None: lambda name: ca.issue_cert(name, **self._life()),
             WrongName: lambda _name: ca.issue_cert("wrong-name.example"),
             Expired: lambda name: ca.issue_cert(name, not_after=self.PAST),
             SelfSigned: lambda name: trustme.CA().issue_cert(name),
         }
+
+    @staticmethod
+    def _life() -> dict[str, dt.datetime]:
+        """macOS accepts no server certificate of more than 825 days; clocks are moved elsewhere only."""
+        if sys.platform != "darwin":
+            return {}
+        now = dt.datetime.now(dt.UTC)
+        return {"not_before": now - dt.timedelta(days=1), "not_after": now + dt.timedelta(days=365)}
 
     def context(self, name: str, problem: type[TLSFault] | None = None) -> ssl.SSLContext:
         with self._lock:
