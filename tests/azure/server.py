@@ -1,15 +1,15 @@
 """Sockets: the listeners, TLS with a certificate for every name, and the CONNECT proxy."""
 
 import datetime as dt
+import platform
 import socket
 import ssl
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import trustme
 
@@ -163,9 +163,9 @@ class Certificates:
         }
 
     @staticmethod
-    def _life() -> dict[str, dt.datetime]:
+    def _life() -> dict[str, Any]:
         """macOS accepts no server certificate of more than 825 days; clocks are moved elsewhere only."""
-        if sys.platform != "darwin":
+        if platform.system() != "Darwin":  # in words that a type checker does not decide
             return {}
         now = dt.datetime.now(dt.UTC)
         return {"not_before": now - dt.timedelta(days=1), "not_after": now + dt.timedelta(days=365)}
