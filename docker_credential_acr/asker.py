@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from docker_credential_acr import cache, entry, paths
 from docker_credential_acr.cache import Folder
+from docker_credential_acr.errors import SettingsError
+from docker_credential_acr.registry import is_ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,30 @@ def who_asks(environ: Mapping[str, str]) -> Asker:
     return Asker(environ, settings, stamped, folder, suffixes, named)
 
 
+def asking_for(host: str, environ: Mapping[str, str]) -> Asker | None:
+    """Return who asks for *host*, or None if the settings are broken and do not concern it.
+
+    A typing error in the settings must not break pulls from other registries; where the file has the
+    host's name in it, or the host is one of Azure's, the mistake is what the person needs to read.
+    """
+    try:
+        return who_asks(environ)
+    except SettingsError:
+        if is_ours(host) or _mentioned(host, environ):
+            raise
+        return None
+
+
+def _mentioned(host: str, environ: Mapping[str, str]) -> bool:
+    for path in paths.settings_files(environ.get):
+        try:
+            with open(path, "rb") as file:
+                return host.encode() in file.read(entry.LARGEST_GATE).lower()
+        except OSError:
+            continue
+    return False
+
+
 def _gate(
     folder: Folder | None, settings: tuple[object, ...] | None
 ) -> tuple[tuple[str, ...], tuple[bytes, ...], bytes]:
@@ -41,7 +67,6 @@ def _gate(
         return (), (), b""
     found = entry.read_gate(folder.path, settings) if folder else None
     if found is None:
-        from docker_credential_acr.registry import is_ours  # noqa: PLC0415
         from docker_credential_acr.settings import load  # noqa: PLC0415
 
         loaded = load(str(settings[0]))

@@ -68,12 +68,12 @@ def _done(
     arguments: list[str], given: bytes | None, watchdog: Watchdog, read_input: "Read"
 ) -> "Reply":
     from docker_credential_acr import renewal  # noqa: PLC0415
-    from docker_credential_acr.commands import docker_helper  # noqa: PLC0415
+    from docker_credential_acr.commands import docker_helper, docker_input, docker_login  # noqa: PLC0415
 
     reading: dict[str, tuple[Verb, int]] = {
-        "get": (docker_helper.get, docker_helper.GET_LIMIT),
-        "store": (docker_helper.store, docker_helper.STORE_LIMIT),
-        "erase": (docker_helper.erase, docker_helper.GET_LIMIT),
+        "get": (docker_helper.get, docker_input.GET_LIMIT),
+        "store": (docker_login.store, docker_input.STORE_LIMIT),
+        "erase": (docker_login.erase, docker_input.GET_LIMIT),
     }
     others: dict[str, Callable[[], Reply]] = {
         "list": lambda: docker_helper.list_hosts(os.environ),

@@ -16,12 +16,18 @@ import time
 import requests
 import truststore
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
 import docker_credential_acr
 from docker_credential_acr.deadline import Deadline, doing
-from docker_credential_acr.errors import Failure, Unreachable
+from docker_credential_acr.errors import Unreachable
 from docker_credential_acr.log import log
+from docker_credential_acr.network_faults import (
+    Transient,
+    explained,
+    no_proxy_address,
+    unusable_answer,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +77,7 @@ class Session(requests.Session):
         for tries_left in range(self._tries - 1, -1, -1):
             try:
                 response = self._send_once(request, options)
-            except _Transient as fault:
+            except Transient as fault:
                 if not tries_left:
                     raise fault.failure from None
                 log.debug("%s, once more", fault.failure.what)
@@ -105,7 +111,7 @@ class Session(requests.Session):
         except (requests.RequestException, HTTPError, OSError) as error:
             raise explained(error, host) from error
         except (TypeError, ValueError) as error:  # what requests makes of http:// without a host
-            raise _no_proxy_address() from error
+            raise no_proxy_address() from error
         log.debug("%s %s answered %d", request.method, host, response.status_code)
         self.last = response
         return response
@@ -120,16 +126,8 @@ class Session(requests.Session):
             if not ends_at.left():
                 raise requests.ReadTimeout("the body did not end")
             if len(body) > LARGEST:
-                raise _unusable(host_of(response.request), "its answer is too large")
+                raise unusable_answer(host_of(response.request), "its answer is too large")
         return body
-
-
-class _Transient(Exception):
-    """A fault that another try may not meet."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.what)
-        self.failure = failure
 
 
 class _Adapter(HTTPAdapter):
@@ -146,9 +144,8 @@ class _Adapter(HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **options: "Any") -> "Any":
         if proxy.lower().startswith("https"):
             options["proxy_ssl_context"] = self._trust
-        options["socket_options"] = [
-            (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        ]  # urllib3 forgets it
+        # urllib3 sets it on direct connections only; without it a small POST waits 40 ms.
+        options["socket_options"] = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         return super().proxy_manager_for(proxy, **options, ssl_context=self._trust)
 
     def cert_verify(self, conn: "Any", url: str, verify: "Any", cert: "Any") -> None:
@@ -217,94 +214,6 @@ def correlation(response: "Response") -> str:
     return ""
 
 
-def explained(error: Exception, host: str) -> Exception:  # noqa: PLR0911  a list of meanings
-    """Return what *error* means, as a Failure or as a _Transient that holds one."""
-    cause = _root(error)
-    if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, ssl.SSLError):
-        return _tls(cause, host)
-    lost = isinstance(cause, ConnectionResetError)  # in the tunnel, where urllib3 blames the proxy
-    if isinstance(error, requests.exceptions.ProxyError) and not lost:
-        return Unreachable(
-            f"the proxy did not open a way to {host}{_proxy_status(cause)}",
-            "check HTTPS_PROXY and NO_PROXY, and that the proxy allows this host",
-            "proxy",
-        )
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return _no_proxy_address()
-    if isinstance(cause, NameResolutionError) or "NameResolutionError" in repr(error):
-        return Unreachable(
-            f"the name {host} does not resolve",
-            "check the spelling, the cloud's suffix and DNS (a private endpoint needs its private zone)",
-            "name-not-found",
-        )
-    if isinstance(error, requests.Timeout | TimeoutError | ReadTimeoutError):
-        return _Transient(
-            Unreachable(
-                f"{host} did not answer in time",
-                "check the network, the proxy and the firewall between here and there",
-                "no-answer",
-            )
-        )
-    if isinstance(error, requests.exceptions.ContentDecodingError | DecodeError):
-        return _unusable(host, "its answer cannot be decoded")
-    return _Transient(
-        Unreachable(
-            f"no connection to {host}{_errno(cause)}",
-            "check the network, the proxy and the firewall between here and there",
-            "unreachable",
-        )
-    )
-
-
-def _no_proxy_address() -> Unreachable:
-    return Unreachable(
-        "the proxy address in the environment cannot be used",
-        "HTTPS_PROXY has the form http://HOST:PORT",
-        "proxy",
-    )
-
-
-def _root(error: BaseException) -> BaseException:
-    """Return the innermost reason: requests wraps urllib3's errors, which wrap the real ones."""
-    while True:
-        inner = getattr(error, "reason", None)
-        if not isinstance(inner, BaseException):
-            inner = next((a for a in error.args if isinstance(a, BaseException)), None)
-        if inner is None or inner is error:
-            return error
-        error = inner
-
-
-def _tls(cause: BaseException, host: str) -> Unreachable:
-    reason = getattr(cause, "verify_message", "") or "the handshake failed"
-    return Unreachable(
-        f"the TLS certificate of {host} is not accepted: {reason}",
-        "if a proxy inspects TLS, add its CA to the system's store or name it in SSL_CERT_FILE",
-        "tls-untrusted",
-    )
-
-
-def _proxy_status(cause: BaseException) -> str:
-    words = str(cause).split("Tunnel connection failed: ")
-    status = words[-1][:3]
-    return f" (HTTP {status})" if len(words) > 1 and status.isdecimal() else ""
-
-
-def _errno(cause: BaseException) -> str:
-    text = cause.strerror if isinstance(cause, OSError) else None
-    if text is None and "] " in str(cause):  # urllib3 keeps the number in its text only
-        text = str(cause).rpartition("] ")[2]
-    return f": {text.lower()}" if text and len(text) < 60 else ""  # noqa: PLR2004
-
-
-def _unusable(host: str, why: str) -> Unreachable:
-    return Unreachable(
-        f"{host} gave no usable answer: {why}",
-        "check for a proxy or a login page that answers in its place",
-        "answer-unusable",
-    )
-
-
 def unusable(response: "Response", why: str) -> Unreachable:
     """Return the failure for an answer that is not what the protocol says; its body is not shown."""
-    return _unusable(host_of(response.request), why + correlation(response))
+    return unusable_answer(host_of(response.request), why + correlation(response))

@@ -18,7 +18,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("entry", "clouds", "deadline", "log", "toml_lines"),
     ("__main__", "child", "docker_config"),
     ("renewal",),
-    ("watchdog", "transport", "cache"),
+    ("watchdog", "network_faults", "cache"),
+    ("transport",),
     ("methods.contract",),
     ("methods.entra", "methods.sources", "exchange"),
     ("methods.client_secret", "methods.managed_identity", "methods.azure_cli"),
@@ -31,7 +32,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("credentials",),
     ("commands",),
     ("commands.reply",),
-    ("commands.docker_helper", "commands.help"),
+    ("commands.docker_input",),
+    ("commands.docker_helper", "commands.docker_login", "commands.help"),
     ("cli",),
 )
 # The fast door opens the slow one, Windows' watchdog, and the renewal; each when it is needed.
@@ -42,11 +44,11 @@ KEEPERS: dict[str, tuple[str, ...]] = {
     "msal": ("methods.",),
     "filelock": ("cache",),
     "tomllib": ("settings", "toml_lines"),
-    "requests": ("transport", "exchange"),  # exchange: for its types only
+    "requests": ("transport", "network_faults", "exchange"),  # exchange: for its types only
     "socket": ("transport",),
-    "ssl": ("transport",),
+    "ssl": ("transport", "network_faults"),
     "truststore": ("transport",),
-    "urllib3": ("transport",),
+    "urllib3": ("transport", "network_faults"),
     "subprocess": ("child",),
     "argparse": ("cli",),
     "logging": ("log",),

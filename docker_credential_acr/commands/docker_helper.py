@@ -1,11 +1,11 @@
-"""The Docker credential-helper protocol: get, store, erase, list, version.
+"""The Docker credential-helper protocol: get, list, version; store and erase are in ``docker_login``.
 
 The reference is ``credentials.Serve`` of docker/docker-credential-helpers: answers and errors go to
 standard output, exit codes are 0 and 1. A real failure is also written to standard error, because
 docker before 28.5 throws standard output away.
 """
 
-from time import monotonic, time
+from time import monotonic
 
 import docker_credential_acr
 from docker_credential_acr import (
@@ -14,16 +14,15 @@ from docker_credential_acr import (
     credentials,
     deadline,
     entry,
-    paths,
     registry,
-    renewal,
 )
+from docker_credential_acr.asker import asking_for
+from docker_credential_acr.commands.docker_input import GET_LIMIT, NO_SERVER, limited, trimmed
 from docker_credential_acr.commands.reply import Reply, failed
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import (
     NOT_FOUND,
     Failure,
-    InputError,
     SettingsError,
     printable,
 )
@@ -35,14 +34,7 @@ if TYPE_CHECKING:
 
     from docker_credential_acr.settings import RegistrySettings
 
-GET_LIMIT = 64 * 1024  # bytes of standard input, for erase too
-STORE_LIMIT = 1024 * 1024
-_TOKEN_USERS = ("<token>", "00000000-0000-0000-0000-000000000000")
-
-
 NO_CREDENTIALS = Reply(NOT_FOUND.encode() + b"\n", code=1)
-NO_SERVER = Reply(b"no credentials server URL\n", code=1)
-NO_USER = Reply(b"no credentials username\n", code=1)
 
 
 def get(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
@@ -52,10 +44,10 @@ def get(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply
         return NO_SERVER
     host = registry.host_in(server)
     try:
-        _limited(given, GET_LIMIT)
+        limited(given, GET_LIMIT)
         if host is None:
             return NO_CREDENTIALS
-        who = _asker(host, environ)
+        who = asking_for(host, environ)
         if who is None or not registry.is_ours(host, who.suffixes, who.named):
             return NO_CREDENTIALS
         if environ.get("ACR_CRED_DEBUG"):
@@ -104,169 +96,10 @@ def _bounds(
     return waiting, prepare
 
 
-def trimmed(given: bytes) -> bytes:
-    """Return *given* without one UTF-8 BOM and without ASCII white space around it."""
-    return given.removeprefix(b"\xef\xbb\xbf").strip()
-
-
-def _limited(given: bytes, limit: int) -> None:
-    if len(given) > limit:
-        raise InputError(
-            f"more than {limit // 1024} KiB came on standard input",
-            "give one registry host",
-            "input-too-long",
-        )
-
-
-def _asker(host: str, environ: "Mapping[str, str]") -> asker.Asker | None:
-    """Return who asks for *host*, or None if the settings are broken and do not concern it.
-
-    A typing error in the settings must not break pulls from other registries; where the file has the
-    host's name in it, or the host is one of Azure's, the mistake is what the person needs to read.
-    """
-    try:
-        return asker.who_asks(environ)
-    except SettingsError:
-        if registry.is_ours(host) or _mentioned(host, environ):
-            raise
-        return None
-
-
-def _mentioned(host: str, environ: "Mapping[str, str]") -> bool:
-    for path in paths.settings_files(environ.get):
-        try:
-            with open(path, "rb") as file:
-                return host.encode() in file.read(entry.LARGEST_GATE).lower()
-        except OSError:
-            continue
-    return False
-
-
 def _start_log(environ: "Mapping[str, str]") -> None:
     from docker_credential_acr import log  # noqa: PLC0415  waiters do not load logging
 
     log.start(environ.get("ACR_CRED_DEBUG"))
-
-
-def store(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
-    """Keep the login in *given*: a registry token goes to the cache until its own expiry."""
-    server = ""
-    try:
-        _limited(given, STORE_LIMIT)
-        login = _login(given)
-        server = login.get("serverurl", "")
-        if not trimmed(server.encode("utf-8", "surrogatepass")):
-            return NO_SERVER
-        if not login.get("username"):
-            return NO_USER
-        watchdog.at_end.append(cache.drop_unfinished)
-        watchdog.host = f"{printable(server)[:80]}: ".encode()
-        _keep(server, login["username"], login.get("secret", ""), environ)
-    except Failure as failure:
-        return failed(failure, server)
-    return Reply()
-
-
-def _login(given: bytes) -> dict[str, str]:
-    """Return the first JSON value's texts by lower-case name: Go's reader ignores case and the rest."""
-    import json  # noqa: PLC0415
-
-    try:
-        found, _ = json.JSONDecoder().raw_decode(trimmed(given).decode())
-    except (ValueError, RecursionError) as error:
-        raise _bad_login() from error
-    if not isinstance(found, dict):
-        raise _bad_login()
-    login = {key.lower(): value for key, value in found.items() if value is not None}
-    wanted = {key: login[key] for key in ("serverurl", "username", "secret") if key in login}
-    if not all(isinstance(value, str) for value in wanted.values()):
-        raise _bad_login()
-    return wanted
-
-
-def _bad_login() -> InputError:
-    return InputError(
-        "the login on standard input is not what the protocol says",
-        'send {"ServerURL":...,"Username":...,"Secret":...}',
-        "bad-login",
-    )
-
-
-def _keep(server: str, username: str, secret: str, environ: "Mapping[str, str]") -> None:
-    from docker_credential_acr.exchange import read  # noqa: PLC0415
-    from docker_credential_acr.settings import for_host, load  # noqa: PLC0415
-
-    host = registry.host_in(trimmed(server.encode("utf-8", "surrogatepass")))
-    who = _asker(host, environ) if host else None
-    if host is None or who is None or not registry.is_ours(host, who.suffixes, who.named):
-        raise InputError(
-            "this is no Azure container registry, so its login was not kept",
-            "in Docker's config give this helper only its registries, under credHelpers",
-            "store-not-ours",
-        )
-    if username not in _TOKEN_USERS:
-        raise InputError(
-            "a login with a user name of its own cannot be kept yet",
-            "leave it out: docker pull signs in by itself, as the settings say",
-            "store-not-kept",
-        )
-    chosen = for_host(load(who.settings_path), host, environ)
-    token = read(secret, chosen.login_server) or read(secret, host)
-    if token is None or token.expires <= time():
-        raise InputError(
-            "for this user name the secret must be a registry token of this registry that has not expired",
-            "leave the login out: docker pull signs in by itself",
-            "store-not-a-token",
-        )
-    name = entry.file_name(host, who.stamped)
-    begins = entry.head(host, who.stamped)
-    cache.remove(who.folder, renewal.marker(name))  # a running renewal may not save any more
-    with cache.turn(who.folder, name, Deadline.after(deadline.DEFAULT_SECONDS), lambda: None):
-        current = entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
-        if current is not None and f'"Secret":"{secret}"}}'.encode() in current:
-            return  # docker login hands back what get has just answered
-        answer = cache.rendered(chosen.username, secret)
-        notes = {"method": "store"}
-        times = credentials.times(token, chosen.min_ttl, ahead=False)
-        data = begins + cache.body(times, answer, notes)
-        cache.save(who.folder, name, data)
-        cache.forget_failure(who.folder, name)
-        if not cache.holds(who.folder, name, data):
-            raise InputError(
-                "this login could not be kept: there is no cache to write to",
-                "check the cache folder, or leave the login out: docker pull signs in by itself",
-                "store-not-kept",
-            )
-
-
-def erase(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
-    """Forget the cached tokens of the host in *given*; every other host is none of ours and no error."""
-    server = trimmed(given)
-    if not server:
-        return NO_SERVER
-    try:
-        _limited(given, GET_LIMIT)
-    except Failure as failure:
-        return failed(failure)
-    host = registry.host_in(server)
-    if host:
-        watchdog.host = f"{printable(host)[:80]}: ".encode()
-        _forget(host, environ)
-    return Reply()
-
-
-def _forget(host: str, environ: "Mapping[str, str]") -> None:
-    folder = cache.open_folder(paths.cache_folder(environ.get))
-    if not registry.is_ours(host) and not cache.knows(folder, host):
-        return
-    cache.erase(folder, host)  # at once, and with it a running renewal's right to save
-    waiting = Deadline.after(deadline.DEFAULT_SECONDS)
-    try:
-        name = entry.file_name(host, asker.who_asks(environ).stamped)
-        with cache.turn(folder, name, waiting, lambda: None):
-            cache.erase(folder, host)  # again: a sign-in may just have ended
-    except Failure:  # broken settings, or no turn: what there was is erased
-        return
 
 
 def list_hosts(environ: "Mapping[str, str]") -> Reply:
