@@ -43,6 +43,7 @@ VARIABLES = (
     "IDENTITY_SERVER_THUMBPRINT",
     "IMDS_ENDPOINT",
     "MSI_ENDPOINT",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
     "GITHUB_REPOSITORY",
     "GITHUB_RUN_ID",
     "GITHUB_JOB",
@@ -52,7 +53,12 @@ VARIABLES = (
     "CI_JOB_ID",
 )
 # Of these only whether they are set: a secret is never part of a stamp.
-SECRET_VARIABLES = ("AZURE_CLIENT_SECRET", "IDENTITY_HEADER", "MSI_SECRET")
+SECRET_VARIABLES = (
+    "AZURE_CLIENT_SECRET",
+    "IDENTITY_HEADER",
+    "MSI_SECRET",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+)
 
 _SKEW = 300  # seconds that a registry's clock may be ahead of ours
 _LONGEST = 24 * 3600  # seconds; ACR grants about 3 h, so a longer life is not one of its tokens

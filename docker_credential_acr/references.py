@@ -156,6 +156,11 @@ REFERENCES: dict[str, Reference] = {
         "env | grep -E 'IDENTITY|MSI'",
         "Restart the app so that the platform sets them anew; unset what you set by hand.",
     ),
+    "job-token": Reference(
+        "The CI system gave the job no OIDC token of its own to sign in with, or did not announce where to ask for one.",
+        "GitHub Actions: env | cut -d= -f1 | grep ACTIONS_ID_TOKEN in the step.",
+        "GitHub Actions: permissions: id-token: write for the job; a pull request from a fork gets none.",
+    ),
     "az-missing": Reference(
         "The method azure-cli needs the program az, found on an absolute entry of PATH.",
         "command -v az",

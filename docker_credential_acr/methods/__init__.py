@@ -9,6 +9,7 @@ from docker_credential_acr.methods import (
     automatic,
     azure_cli,
     client_secret,
+    github_actions,
     managed_identity,
     workload_identity,
 )
@@ -19,5 +20,6 @@ METHODS: Mapping[str, Method] = {
     "azure-cli": azure_cli,
     "client-secret": client_secret,
     "workload-identity": workload_identity,
+    "github-actions": github_actions,
     "managed-identity": managed_identity,
 }

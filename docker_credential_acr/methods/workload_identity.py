@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from docker_credential_acr.errors import MethodUnavailable, NotSetUp
-from docker_credential_acr.methods import entra, sources
+from docker_credential_acr.methods import assertion, sources
 from docker_credential_acr.methods.client_secret import needed
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 
@@ -33,10 +33,10 @@ def detect(environ: Mapping[str, str]) -> Options:
 
 def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
     path = needed(options.token_file, "token_file", "AZURE_FEDERATED_TOKEN_FILE", sign_in)
-    return entra.client_token(
+    return assertion.entra_token(
         needed(options.client_id, "client_id", "AZURE_CLIENT_ID", sign_in),
         needed(sign_in.tenant_id, "tenant_id", "AZURE_TENANT_ID", sign_in),
-        {"client_assertion": lambda: sources.from_file(path, "federated token").reveal()},
+        lambda: sources.from_file(path, "federated token"),
         sign_in,
         audience,
     )

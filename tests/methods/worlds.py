@@ -84,6 +84,21 @@ def another_pod(machine: Machine) -> None:
     machine.file("token", machine.azure.federated_assertion(subject="system:serviceaccount:a:b"))
 
 
+def workflow(machine: Machine) -> None:
+    machine.set(
+        AZURE_TENANT_ID=machine.azure.tenant,
+        AZURE_CLIENT_ID=machine.azure.client_id,
+        **machine.azure.job_environ("github-actions"),
+    )
+
+
+def unknown_job(machine: Machine) -> None:
+    """The job is who it says; only no app trusts it."""
+    other = machine.azure.add_service_principal(secret="CANARY-other")
+    machine.azure.add_federated_credential(other.client_id, subject="repo:other/other:ref:x")
+    machine.set(AZURE_CLIENT_ID=other.client_id)
+
+
 def virtual_machine(machine: Machine) -> None:
     machine.set(**machine.azure.metadata_environ("vm"))
 
@@ -106,6 +121,7 @@ WORLDS: Mapping[str, World] = {
     "automatic": World(service_principal, wrong_secret),
     "client-secret": World(service_principal, wrong_secret),
     "workload-identity": World(pod, another_pod),
+    "github-actions": World(workflow, unknown_job),
     "managed-identity": World(virtual_machine, unknown_identity),
     "azure-cli": World(person, expired_person),
 }
