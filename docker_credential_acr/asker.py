@@ -8,6 +8,7 @@ from docker_credential_acr import cache, entry, paths
 from docker_credential_acr.cache import Folder
 from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.registry import is_ours
+from docker_credential_acr.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Asker:
     folder: Folder | None
     suffixes: tuple[str, ...]
     named: bytes
+    proof: Secret | None = None  # what the caller brought, where only that says who it is
 
     @property
     def settings_path(self) -> str | None:

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from docker_credential_acr.settings import RegistrySettings
 
 _JITTER = 0.1  # of a life of 3 h: 18 minutes
+# Stands in place of an entry whose callers only their own proof tells apart; no reader takes it for one.
+_EACH_CALLER = cache.body((0, 0, 0, 0), b"", {"caller": "each"})
 _STALE_SECONDS = 60  # an old token that nobody could renew is good for this long at least
+
+
+class _EachCaller(Exception):
+    """Who is asking is not settled by the stamp (decision 12)."""
 
 
 def obtain(
@@ -34,12 +40,23 @@ def obtain(
     """
     try:
         return _obtained(host, who, deadline, prepare)
+    except _EachCaller:
+        pass
     except Failure as failure:
         old = still_good(host, who)
         if old is None:
             raise
         _log(f"{host}: served the old token, renewal failed: {failure.what}")
         return old
+    return obtain(host, _told_apart(host, who, prepare), deadline, prepare)
+
+
+def _told_apart(host: str, who: Asker, prepare: Callable[["RegistrySettings"], Deadline]) -> Asker:
+    from docker_credential_acr.settings import for_host, load  # noqa: PLC0415  the slow path
+    from docker_credential_acr.sign_in import told_apart  # noqa: PLC0415
+
+    chosen = for_host(load(who.settings_path), host, who.environ)
+    return told_apart(chosen, who, prepare(chosen))
 
 
 def still_good(host: str, who: Asker) -> bytes | None:
@@ -59,8 +76,13 @@ def _obtained(
 ) -> bytes:
     name = entry.file_name(host, who.stamped)
 
+    each_caller = entry.head(host, who.stamped) + _EACH_CALLER
+
     def look() -> bytes | None:
-        return entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
+        found = entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
+        if found is None and _data(host, who) == each_caller:
+            raise _EachCaller
+        return found
 
     with cache.turn(who.folder, name, deadline, look) as found:
         if found is not None:
@@ -68,6 +90,9 @@ def _obtained(
         cache.raise_remembered(who.folder, name)
         try:
             answer, data = _new_entry(host, who, prepare)
+        except _EachCaller:
+            cache.save(who.folder, name, each_caller)  # the next ones need no turn to find out
+            raise
         except Failure as failure:
             cache.note_failure(who.folder, name, failure)
             raise
@@ -106,9 +131,11 @@ def _new_entry(
 ) -> tuple[bytes, bytes]:
     """Sign in and exchange; return the rendered answer and the whole entry."""
     from docker_credential_acr.settings import for_host, load  # noqa: PLC0415  this process signs in
-    from docker_credential_acr.sign_in import registry_token  # noqa: PLC0415
+    from docker_credential_acr.sign_in import each_caller, registry_token  # noqa: PLC0415
 
     chosen = for_host(load(who.settings_path), host, who.environ)
+    if each_caller(chosen, who):
+        raise _EachCaller
     deadline = prepare(chosen)
     begins = entry.head(host, who.stamped)
     worked = _notes(_data(host, who), begins).get("audience")

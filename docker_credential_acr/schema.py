@@ -43,6 +43,8 @@ REGISTRY = {
     "object_id": "The object id of the managed identity.",
     "resource_id": "The resource id of the managed identity, /subscriptions/...",
     "subscription": "The subscription whose account the Azure CLI takes; a name or an id.",
+    "token_command": "The program, with its arguments, that prints the federated token; no shell.",
+    "token_env": "The variable that holds the federated token.",
     "token_file": "The file that holds the federated token; read anew for every sign-in.",
 }
 CLOUD = {

@@ -5,7 +5,7 @@ exchanges. A token for Azure Resource Manager could manage the subscription and 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import time
 
 from docker_credential_acr import cache, entry, exchange
@@ -15,7 +15,7 @@ from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import AudienceUnknown, RegistryRefused, SignInRefused
 from docker_credential_acr.exchange import RegistryToken
 from docker_credential_acr.log import log
-from docker_credential_acr.methods import METHODS
+from docker_credential_acr.methods import METHODS, federated_token
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from docker_credential_acr.secret import Secret
 from docker_credential_acr.settings import RegistrySettings
@@ -52,6 +52,30 @@ class _Errand:
                 self.audience,
             )
         ).encode()
+
+
+def each_caller(chosen: RegistrySettings, who: Asker) -> bool:
+    """Tell whether the stamp of *who* does not say which caller this is, only what it brings does."""
+    options = chosen.options
+    if who.proof is not None or not isinstance(options, federated_token.Options):
+        return False
+    return federated_token.each_caller(options, who.environ)
+
+
+def told_apart(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> Asker:
+    """Return *who* with issuer and subject of what it brings in its stamp, if it is ``each_caller``.
+
+    The fast staircase does not know that stamp, so it never answers. What is no JWT with both has no
+    cache at all. Raises Failure if the proof cannot be had.
+    """
+    if not each_caller(chosen, who):
+        return who
+    proof = federated_token.proof(chosen.options, _told(chosen, who, deadline))
+    claims = exchange.jwt_claims(proof.reveal()) or {}
+    named = claims.get("iss"), claims.get("sub")
+    if not all(isinstance(part, str) and part for part in named):
+        return replace(who, proof=proof, folder=None)
+    return replace(who, proof=proof, stamped=who.stamped + ascii(named).encode())
 
 
 def registry_token(
@@ -125,17 +149,19 @@ def _entra_token(errand: _Errand, refused: EntraToken | None) -> EntraToken:
 
 def _signed_in(errand: _Errand) -> EntraToken:
     chosen = errand.chosen
-    return METHODS[chosen.method].entra_token(
-        chosen.options,
-        SignIn(
-            chosen.host,
-            chosen.cloud,
-            chosen.authority,
-            chosen.tenant_id,
-            errand.who.environ,
-            errand.deadline,
-        ),
-        errand.audience,
+    told = _told(chosen, errand.who, errand.deadline)
+    return METHODS[chosen.method].entra_token(chosen.options, told, errand.audience)
+
+
+def _told(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> SignIn:
+    return SignIn(
+        chosen.host,
+        chosen.cloud,
+        chosen.authority,
+        chosen.tenant_id,
+        who.environ,
+        deadline,
+        who.proof,
     )
 
 

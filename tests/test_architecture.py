@@ -1,6 +1,8 @@
 """The rules of the house: imports only go down, and some libraries have one keeper."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("methods.entra", "methods.sources", "exchange"),
     ("methods.client_secret", "methods.managed_identity", "methods.azure_cli"),
     ("methods.assertion", "methods.job"),
-    ("methods.workload_identity", "methods.github_actions"),
+    ("methods.workload_identity", "methods.github_actions", "methods.federated_token"),
     ("methods.automatic",),
     ("methods",),
     ("settings",),
@@ -99,6 +101,13 @@ def test_imports_only_go_down(name: str) -> None:
         if (name, target) in DOORS or package_of_its_own:
             continue
         assert FLOOR_OF[target] < FLOOR_OF[name], f"{name} imports {target}"
+
+
+@pytest.mark.parametrize("name", ["exchange", "methods.contract", "methods.job", "sign_in"])
+def test_a_room_may_be_the_first(name: str) -> None:
+    """A package and its modules know each other: no order of imports may end in a circle."""
+    command = [sys.executable, "-c", f"import {PACKAGE}.{name}"]
+    assert subprocess.run(command, check=False, cwd=ROOT.parent).returncode == 0
 
 
 @pytest.mark.parametrize("library", KEEPERS)

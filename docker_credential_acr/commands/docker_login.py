@@ -26,6 +26,8 @@ _TOKEN_USERS = ("<token>", "00000000-0000-0000-0000-000000000000")
 
 def store(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
     """Keep the login in *given*: a registry token goes to the cache until its own expiry."""
+    from docker_credential_acr import child  # noqa: PLC0415  a command may say who is asking
+
     server = ""
     try:
         limited(given, STORE_LIMIT)
@@ -35,7 +37,7 @@ def store(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Rep
             return NO_SERVER
         if not login.get("username"):
             return NO_USER
-        watchdog.at_end.append(cache.drop_unfinished)
+        watchdog.at_end += [child.end_all, cache.drop_unfinished]
         watchdog.host = f"{printable(server)[:80]}: ".encode()
         _keep(server, login["username"], login.get("secret", ""), environ)
     except Failure as failure:
@@ -71,6 +73,7 @@ def _bad_login() -> InputError:
 def _keep(server: str, username: str, secret: str, environ: "Mapping[str, str]") -> None:
     from docker_credential_acr.exchange import read  # noqa: PLC0415
     from docker_credential_acr.settings import for_host, load  # noqa: PLC0415
+    from docker_credential_acr.sign_in import told_apart  # noqa: PLC0415
 
     host = registry.host_in(trimmed(server.encode("utf-8", "surrogatepass")))
     who = asking_for(host, environ) if host else None
@@ -94,6 +97,7 @@ def _keep(server: str, username: str, secret: str, environ: "Mapping[str, str]")
             "leave the login out: docker pull signs in by itself",
             "store-not-a-token",
         )
+    who = told_apart(chosen, who, Deadline.after(chosen.timeout))
     name = entry.file_name(host, who.stamped)
     begins = entry.head(host, who.stamped)
     cache.remove(who.folder, renewal.marker(name))  # a running renewal may not save any more

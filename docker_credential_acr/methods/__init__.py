@@ -9,6 +9,7 @@ from docker_credential_acr.methods import (
     automatic,
     azure_cli,
     client_secret,
+    federated_token,
     github_actions,
     managed_identity,
     workload_identity,
@@ -18,6 +19,7 @@ from docker_credential_acr.methods.contract import Method
 METHODS: Mapping[str, Method] = {
     "automatic": automatic,
     "azure-cli": azure_cli,
+    "federated-token": federated_token,
     "client-secret": client_secret,
     "workload-identity": workload_identity,
     "github-actions": github_actions,

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from docker_credential_acr import exchange  # which imports this package: not by its names
 from docker_credential_acr.errors import SignInRefused
-from docker_credential_acr.exchange import jwt_claims
 from docker_credential_acr.methods import entra
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from docker_credential_acr.secret import Secret
@@ -29,7 +29,7 @@ def entra_token(
             client_id, tenant, {"client_assertion": lambda: given}, sign_in, audience
         )
     except SignInRefused as refusal:
-        claims = jwt_claims(given) or {}
+        claims = exchange.jwt_claims(given) or {}
         if refusal.reference == "assertion-refused" and "sub" in claims:
             refusal.hint = (
                 f"the token's subject is {claims['sub']} and its issuer {claims.get('iss')}: "

@@ -32,6 +32,7 @@ class SignIn:
     tenant_id: str | None
     environ: Mapping[str, str]
     deadline: Deadline
+    proof: Secret | None = None  # the caller's assertion, where it has been looked at already
 
 
 class Method(Protocol):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from docker_credential_acr import exchange  # which imports this package: not by its names
 from docker_credential_acr.errors import MethodUnavailable, NotSetUp, SettingsError, SignInRefused
-from docker_credential_acr.exchange import jwt_claims
 from docker_credential_acr.methods import entra
 from docker_credential_acr.methods.contract import SignIn
 from docker_credential_acr.secret import Secret
@@ -68,6 +68,6 @@ class JobTokens:
             found = response.json()[self.member]
         except (ValueError, KeyError, TypeError, RecursionError):
             found = None
-        if jwt_claims(found) is None:
+        if exchange.jwt_claims(found) is None:
             raise unusable(response, "there is no token in it")
         return Secret(str(found))

@@ -99,6 +99,18 @@ def unknown_job(machine: Machine) -> None:
     machine.set(AZURE_CLIENT_ID=other.client_id)
 
 
+def foreign_job(machine: Machine) -> None:
+    machine.set(
+        AZURE_TENANT_ID=machine.azure.tenant,
+        AZURE_CLIENT_ID=machine.azure.client_id,
+        AZURE_FEDERATED_TOKEN=machine.azure.federated_assertion(),
+    )
+
+
+def another_foreign_job(machine: Machine) -> None:
+    machine.set(AZURE_FEDERATED_TOKEN=machine.azure.federated_assertion(subject="project:x"))
+
+
 def virtual_machine(machine: Machine) -> None:
     machine.set(**machine.azure.metadata_environ("vm"))
 
@@ -124,4 +136,5 @@ WORLDS: Mapping[str, World] = {
     "github-actions": World(workflow, unknown_job),
     "managed-identity": World(virtual_machine, unknown_identity),
     "azure-cli": World(person, expired_person),
+    "federated-token": World(foreign_job, another_foreign_job),
 }
