@@ -31,6 +31,7 @@ _NO_INPUT = (
     b"no registry host came on standard input within 5 s; "
     b"try: echo HOST | docker-credential-acr get [no-input]\n"
 )
+_NO_ROOM = b"no memory or no file descriptor is left here; raise ulimit -n or -v [internal]\n"
 _OUT_OF_TIME = b"no answer within the time limit; try again [out-of-time]\n"
 
 
@@ -57,9 +58,13 @@ def main() -> int:
                 renewal.start(*ageing)
             # The answer is out: tearing the interpreter down would cost more than the look-up.
             os._exit(code)
-    _keep_to_our_own_modules()
-    from docker_credential_acr.cli import run  # noqa: PLC0415  everything slow starts here
-
+    try:
+        _keep_to_our_own_modules()
+        from docker_credential_acr.cli import run  # noqa: PLC0415  everything slow starts here
+    except (OSError, MemoryError):  # no descriptor or no memory is left
+        write(1, _NO_ROOM)
+        write(2, _NO_ROOM)
+        return 1
     return run(sys.argv[1:], given, watchdog, read_input, write)
 
 
@@ -97,6 +102,9 @@ def read_input(limit: int) -> bytes:
     while sys.stdin is not None and len(data) <= limit:
         try:
             part = os.read(0, limit + 1 - len(data))
+        except BlockingIOError:  # somebody made it non-blocking, and nothing is there yet
+            _wait(0, 0)
+            continue
         except OSError:  # a directory
             break
         if not part:
@@ -107,12 +115,22 @@ def read_input(limit: int) -> bytes:
 
 def write(descriptor: int, data: bytes) -> bool:
     """Write all of *data*; tell whether the other side took it."""
-    try:
-        while data:
+    while data:
+        try:
             data = data[os.write(descriptor, data) :]
-    except OSError:
-        return False
+        except BlockingIOError:  # full, and non-blocking
+            _wait(descriptor, 1)
+        except OSError:
+            return False
     return True
+
+
+def _wait(descriptor: int, which: int) -> None:
+    """Wait until *descriptor* can be read (0) or written (1); the bounds on time hold meanwhile."""
+    import select  # noqa: PLC0415  a shared library in some builds of Python
+
+    asked = [[descriptor], []]
+    select.select(asked[which], asked[1 - which], [])
 
 
 def cached(given: bytes) -> "tuple[bytes, str, str, str] | tuple[bytes] | None":

@@ -17,7 +17,7 @@ def helped_hosts(environ: Mapping[str, str], helper: str = "acr") -> list[str]:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # not for a FIFO
         with os.fdopen(descriptor, "rb") as file:
             helpers = json.loads(file.read(_LARGEST)).get("credHelpers")
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return []
     if not isinstance(helpers, dict):
         return []

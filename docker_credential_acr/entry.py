@@ -35,6 +35,7 @@ VARIABLES = (
     "ACR_CRED_REFRESH",
     "AZURE_TENANT_ID",
     "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
     "AZURE_AUTHORITY_HOST",
     "AZURE_FEDERATED_TOKEN_FILE",
     "AZURE_CONFIG_DIR",
@@ -146,9 +147,13 @@ def read_gate(
     data = read_private(f"{folder}/{file_name(GATE, stamped)}", LARGEST_GATE)
     if data is None or not data.startswith(begins):
         return None
-    suffixes, watched, hosts = data[len(begins) :].split(b"\n", 2)
+    try:
+        suffixes, watched, hosts = data[len(begins) :].split(b"\n", 2)
+        found = tuple(suffixes.decode().split())
+    except ValueError:  # half of it, as a crash of the machine may leave it: it is written anew
+        return None
     files = tuple(watched.split(b"\0")) if watched else ()
-    return tuple(suffixes.decode().split()), files, b"\n" + hosts
+    return found, files, b"\n" + hosts
 
 
 def read_private(path: str, largest: int = LARGEST) -> "bytes | None":

@@ -6,6 +6,7 @@ before shorter. Method options stand in the table that names the method, and tra
 
 import dataclasses
 import fnmatch
+import functools
 import os
 import re
 import stat
@@ -114,12 +115,15 @@ def _read(path: str) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(file.fileno())
+            if stat.S_ISFIFO(found.st_mode):  # it can be read once, and they are read more often
+                raise ValueError("a pipe")  # noqa: TRY301  told below
             if os.name != "nt" and stat.S_ISREG(found.st_mode):
                 _check_owner(path, found)
             return file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         raise SettingsError(
-            f"the settings file {path} cannot be read: {(getattr(error, 'strerror', '') or '').lower()}",
+            f"the settings file {path} cannot be read: "
+            + (getattr(error, "strerror", None) or str(error)).lower(),
             "check the path, ACR_CRED_CONFIG and who may read it",
             "settings-missing",
         ) from error
@@ -266,6 +270,16 @@ def option_names(kind: type[Any]) -> set[str]:
     return names(kind) - {"probe"}
 
 
+@functools.cache  # there may be 100,000 tables
+def _hints() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the types of the keys that every method shares, and of all methods' options."""
+    every: dict[str, Any] = {}
+    for method in METHODS.values():
+        hints = get_type_hints(method.Options)
+        every |= {key: hints[key] for key in sorted(option_names(method.Options))}
+    return get_type_hints(Common), every
+
+
 def _is_host(text: str) -> bool:
     return re.fullmatch(HOST_FORM, text) is not None
 
@@ -367,11 +381,7 @@ class _Reader:
     def registry(
         self, table: Mapping[str, Any], where: tuple[str, ...], made: tuple[Cloud, ...]
     ) -> Mapping[str, Any]:
-        common = get_type_hints(Common)
-        every: dict[str, Any] = {}
-        for method in METHODS.values():
-            hints = get_type_hints(method.Options)
-            every |= {key: hints[key] for key in sorted(option_names(method.Options))}
+        common, every = _hints()
         self.known(table, where, (*common, *(key for key in every if key not in common)))
         for key, value in table.items():
             self.typed((*where, key), value, {**every, **common}[key])

@@ -196,7 +196,8 @@ def check_trust_variables() -> None:
 
 
 def host_of(request: "PreparedRequest | requests.Request") -> str:
-    return (request.url or "").partition("://")[2].partition("/")[0]
+    """Return host and port of *request*; a user name and password in its URL are for nobody's eyes."""
+    return (request.url or "").partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 def retry_after(response: "Response") -> float | None:

@@ -302,6 +302,15 @@ def test_f30_random_bytes(folder: str) -> None:
         assert harmless(folder, entry.head(HOST, STAMP) + b"\n" * length)
 
 
+@pytest.mark.parametrize("rest", [b"", b"a.example\n", b"\0" * 50, b"\xff\xfe\n\n\n"])
+def test_f30_half_a_gate(folder: str, rest: bytes) -> None:
+    """What a crash left of the hosts in the settings is a miss and never an exception."""
+    settings = ("/settings", 1, 2, 3, 4)
+    stamped = ascii(settings).encode()
+    put(folder, entry.head(entry.GATE, stamped) + rest, entry.GATE, stamped)
+    assert entry.read_gate(folder, settings) is None
+
+
 def test_f31_entry_under_another_name(folder: str) -> None:
     """An entry answers only for the host and asker that stand in it."""
     for host, stamped in (("other.azurecr.io", STAMP), (HOST, b"('other',)"), (HOST, STAMP + b" ")):

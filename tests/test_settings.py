@@ -422,10 +422,8 @@ class TestFile:
         path = str(tmp_path / "there")
         if kind == "directory":
             os.mkdir(path)
-        elif kind == "fifo":  # nobody writes: it reads as empty, and does not wait
+        elif kind == "fifo":  # what is read from it once is gone at the second reading
             os.mkfifo(path, 0o600)
-            assert load(path).defaults == {}
-            return
         elif kind == "nul":
             path += "\0"
         with pytest.raises(SettingsError, match="cannot be read") as raised:

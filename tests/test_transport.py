@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 import trustme
+from requests import Request
 
 import docker_credential_acr
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import LONGEST, Failure, OutOfTime, Unreachable, sentence
-from docker_credential_acr.transport import LARGEST, Session, retry_after
+from docker_credential_acr.transport import LARGEST, Session, host_of, retry_after
 from tests.azure import (
     Endless,
     Expired,
@@ -35,6 +36,15 @@ PASSWORD = "CANARY-proxy-password"
 
 def get(host: str, seconds: float = 10, path: str = "/v2/", **options: Any) -> Any:
     return Session(Deadline.after(seconds)).get(f"https://{host}{path}", **options)
+
+
+def test_a_login_in_an_address_is_not_told() -> None:
+    for url in (
+        "http://me:CANARY@here:80/x",
+        "http://CANARY@here:80",
+        "https://me:a@CANARY@here:80/@",
+    ):
+        assert host_of(Request("GET", url)) == "here:80"
 
 
 def failure(host: str, seconds: float = 10, **options: Any) -> Failure:

@@ -104,4 +104,5 @@ def _read(out: bytes) -> EntraToken:
         raise MethodUnavailable(
             "az printed no token", "run az account get-access-token by hand to see why", "az-failed"
         )
-    return EntraToken(Secret(token), tenant if isinstance(tenant, str) and tenant else None)
+    known = isinstance(tenant, str) and tenant and tenant.isascii() and tenant.isprintable()
+    return EntraToken(Secret(token), tenant if known else None)

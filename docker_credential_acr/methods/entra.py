@@ -1,7 +1,6 @@
 """Entra ID as the service-principal methods meet it: one token request, and what a refusal means."""
 
 import re
-from collections.abc import Callable
 
 from docker_credential_acr.errors import (
     AudienceUnknown,
@@ -29,6 +28,16 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
         "the client secret has expired",
         "create a new secret for the app registration and give that one",
         "client-secret-expired",
+    ),
+    "700027": (
+        "Entra does not know the certificate as one of this client id",
+        "upload the certificate to the app registration, or give the one that is there",
+        "certificate-refused",
+    ),
+    "1000502": (
+        "the certificate has expired or is not valid yet",
+        "create a new one, upload it to the app registration and give that one",
+        "certificate-refused",
     ),
     "700016": (
         "Entra does not know the client id in this tenant",
@@ -93,11 +102,11 @@ _CORRELATION = re.compile(r"(?i)correlation[ _]?id\W{1,4}([0-9a-f-]{36})")
 def client_token(
     client_id: str,
     tenant: str,
-    credential: "str | dict[str, Callable[[], str]]",
+    credential: "str | dict[str, Any]",
     sign_in: SignIn,
     audience: str,
 ) -> EntraToken:
-    """Return a token of the client-credentials grant; *credential* is a secret or an assertion.
+    """Return a token of the client-credentials grant; *credential* as msal takes it.
 
     msal directly: it is what azure-identity itself calls, at half the time to import.
     Raises SignInRefused, AudienceUnknown, Unreachable.
@@ -112,7 +121,7 @@ def client_token(
             f'give it: [clouds.NAME] with suffix = "{sign_in.cloud.suffix}" and authority = "https://..."',
             "settings-invalid",
         )
-    session = _Remembering(Session(sign_in.deadline))
+    session = _Remembering(Session(sign_in.deadline), sign_in.authority, sign_in.cloud.discovery)
     try:
         result: dict[str, Any] = msal.ConfidentialClientApplication(
             client_id,
@@ -132,16 +141,37 @@ def client_token(
 
 
 class _Remembering:
-    """The session as msal sees it; keeps the last answer, which msal drops when discovery fails."""
+    """The session as msal sees it; keeps the last answer, which msal drops when discovery fails.
 
-    def __init__(self, session: "Any") -> None:
+    It lets a secret go only to hosts of Microsoft's, to an authority that Microsoft vouches for, or to
+    that of a cloud in the settings: msal itself asks nobody about tenants such as ``adfs``, and posts to
+    whatever host the authority names.
+    """
+
+    def __init__(self, session: "Any", authority: str, discovery: bool) -> None:  # noqa: FBT001  of the cloud
         self._session = session
+        self._authority = authority.partition("/")[0]
+        self._vouched = not discovery
         self.last_text = ""
 
     def get(self, url: str, **options: "Any") -> "Any":
-        return self._noted(self._session.get(url, **options))
+        response = self._noted(self._session.get(url, **options))
+        asked = str((options.get("params") or {}).get("authorization_endpoint", ""))
+        if asked.startswith(f"https://{self._authority}/"):  # msal goes on if the answer is yes
+            self._vouched = True
+        return response
 
     def post(self, url: str, **options: "Any") -> "Any":
+        from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS  # noqa: PLC0415  msal is loaded by now
+
+        host = url.removeprefix("https://").partition("/")[0].lower().removesuffix(":443")
+        own = self._vouched and host == self._authority.removesuffix(":443")
+        if not own and host not in WELL_KNOWN_AUTHORITY_HOSTS:
+            raise SettingsError(
+                f"Microsoft does not vouch for {host}, where {self._authority} wants the sign-in sent",
+                "check AZURE_AUTHORITY_HOST and tenant_id; define a private cloud in [clouds.NAME]",
+                "authority-unknown",
+            )
         return self._noted(self._session.post(url, **options))
 
     def close(self) -> None:

@@ -28,24 +28,40 @@ def from_file(path: str, meaning: str) -> Secret:
     Raises MethodUnavailable if it cannot be read or is empty.
     """
     try:
+        text = bytes_from_file(path, meaning).decode("utf-8-sig").strip()
+    except ValueError as error:
+        raise _unreadable(path, meaning, "it is not UTF-8 text") from error
+    if not text:
+        raise _empty(path, meaning)
+    return _checked(text, path, meaning)
+
+
+def bytes_from_file(path: str, meaning: str) -> bytes:
+    """Return the content of the file *path*. Raises MethodUnavailable if it cannot be read or is empty."""
+    try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
-            data = file.read(LARGEST + 1)
-        text = data.decode("utf-8-sig").strip()
+            data = file.read(LARGEST + 1) or b""  # None: a pipe that nobody has written to
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise MethodUnavailable(
-            f"the {meaning} cannot be read from {path}: {reason.lower()}",
-            "check the path and who may read it",
-            "secret-unreadable",
-        ) from error
-    if not text or len(data) > LARGEST:
-        raise MethodUnavailable(
-            f"the file {path} holds no {meaning}",
-            "check what writes this file",
-            "secret-unreadable",
-        )
-    return _checked(text, path, meaning)
+        reason = getattr(error, "strerror", None) or "this is no path"
+        raise _unreadable(path, meaning, reason) from error
+    if not data or len(data) > LARGEST:
+        raise _empty(path, meaning)
+    return data
+
+
+def _unreadable(path: str, meaning: str, reason: str) -> MethodUnavailable:
+    return MethodUnavailable(
+        f"the {meaning} cannot be read from {path}: {reason.lower()}",
+        "check the path and who may read it",
+        "secret-unreadable",
+    )
+
+
+def _empty(path: str, meaning: str) -> MethodUnavailable:
+    return MethodUnavailable(
+        f"the file {path} holds no {meaning}", "check what writes this file", "secret-unreadable"
+    )
 
 
 def from_command(command: tuple[str, ...], sign_in: SignIn, meaning: str) -> Secret:

@@ -105,6 +105,13 @@ class TestCall:
         assert token.tenant == machine.azure.tenant
         assert peek(token.secret.reveal())[1]["oid"] == machine.azure.user.object_id
 
+    def test_a_tenant_that_is_none_is_left_out(self, machine: Machine) -> None:
+        answer = r'{"accessToken":"CANARY-token","tenant":"a\\ud800"}'
+        path = machine.file("bin/az", f"#!/bin/sh\nprintf '{answer}'\n")
+        os.chmod(path, 0o755)
+        machine.set(PATH=f"{os.path.dirname(path)}:/usr/bin:/bin")
+        assert machine.token(METHOD).tenant is None
+
 
 class TestModes:
     def test_every_mode_of_the_fake_is_tried(self) -> None:

@@ -269,6 +269,36 @@ def test_authority_of_somebody_else(program: Program, host: str) -> None:
     assert program.azure.count("sign-in") == 0
 
 
+@pytest.mark.parametrize("tenant", ["adfs", "x/b2c_1"])
+def test_authority_of_somebody_else_for_an_odd_tenant(
+    program: Program, host: str, tenant: str
+) -> None:
+    """For such tenants msal asks nobody whether the authority is Microsoft's."""
+    endpoints = {
+        f"{name}_endpoint": "https://login.evil.example/t/x" for name in ("token", "authorization")
+    }
+    program.azure.fault("other", Garbage(json.dumps(endpoints), "application/json"), 1)
+    answer = program.get(
+        host, AZURE_AUTHORITY_HOST="https://login.evil.example", AZURE_TENANT_ID=tenant
+    )
+    assert answer.reference == "authority-unknown"
+    assert {r.method for r in program.azure.requests if r.host == "login.evil.example"} == {
+        "CONNECT",
+        "GET",
+    }
+
+
+def test_sign_in_elsewhere_than_the_authority(program: Program, host: str) -> None:
+    """What the authority's discovery document names is not believed: the secret stays with Microsoft."""
+    endpoints = {
+        f"{name}_endpoint": "https://login.evil.example/t/x" for name in ("token", "authorization")
+    }
+    program.azure.fault("discovery", Garbage(json.dumps(endpoints), "application/json"), 1)
+    answer = program.get(host)
+    assert answer.reference == "authority-unknown"
+    assert "login.evil.example" not in {r.host for r in program.azure.requests}
+
+
 def test_entra_error_texts_are_not_repeated(program: Program, host: str) -> None:
     """Of Entra's words only numbers and ids are shown: the rest may hold anything."""
     secret = program.azure.client_secret

@@ -8,6 +8,7 @@ import select
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any
 
 import pytest
@@ -74,6 +75,33 @@ def test_f12_input_is_a_directory(program: Program, verb: str) -> None:
         os.close(descriptor)
     assert answer.code == 1
     assert b"Traceback" not in answer.err
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
+def test_streams_that_do_not_block(program: Program, host: str, *, warm: bool) -> None:
+    """Pipes that somebody made non-blocking are waited for: late input, a reader who is behind."""
+    if warm:
+        program.get(host)
+    (given, giver), (taker, taken) = os.pipe(), os.pipe()
+    os.set_blocking(given, False)
+    os.set_blocking(taken, False)
+    with suppress(BlockingIOError):
+        while os.write(taken, b"x" * 512):
+            pass
+    process = subprocess.Popen(
+        [PATH, "get"], stdin=given, stdout=taken, env=program.environ, cwd=program.home
+    )
+    os.close(given)
+    os.close(taken)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.2)  # it waits for its input
+    os.write(giver, host.encode())
+    os.close(giver)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)  # and for its reader
+    with os.fdopen(taker, "rb") as file:
+        out = file.read().lstrip(b"x")
+    assert program.note(("get",), Answer(process.wait(10), out, b"")).secret
 
 
 def test_v29_all_streams_closed(program: Program, host: str) -> None:
