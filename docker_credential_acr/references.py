@@ -86,6 +86,16 @@ REFERENCES: dict[str, Reference] = {
         "az ad app credential list --id CLIENT_ID",
         "Create a new secret, or move to a federated credential, which has none.",
     ),
+    "certificate-refused": Reference(
+        "Entra knows the app, but this certificate is not one of it (AADSTS700027), or is out of its time (AADSTS1000502).",
+        "az ad app credential list --cert --id CLIENT_ID, and openssl x509 -noout -fingerprint -dates -in FILE",
+        "Upload the certificate to the app. For subject-name-and-issuer sign-in set send_chain = true.",
+    ),
+    "certificate-unusable": Reference(
+        "The file with the certificate and its private key was read and cannot be used.",
+        "openssl pkey -noout -in FILE for PEM, openssl pkcs12 -noout -in FILE for PKCS#12",
+        "Give one file with the certificate and its own RSA key, and its password by password_env or password_file if it has one.",
+    ),
     "app-unknown": Reference(
         "The tenant has no app or service principal with this client id (AADSTS700016).",
         "az ad sp show --id CLIENT_ID, signed in to that tenant",

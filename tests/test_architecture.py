@@ -26,7 +26,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("methods.entra", "methods.sources", "exchange"),
     ("methods.client_secret", "methods.managed_identity", "methods.azure_cli"),
     ("methods.assertion", "methods.job"),
-    ("methods.workload_identity", "methods.github_actions", "methods.federated_token"),
+    (
+        "methods.client_certificate",
+        "methods.workload_identity",
+        "methods.github_actions",
+        "methods.federated_token",
+    ),
     ("methods.automatic",),
     ("methods",),
     ("settings",),
@@ -45,6 +50,7 @@ DOORS = {("__main__", "cli"), ("__main__", "watchdog"), ("__main__", "renewal")}
 KEEPERS: dict[str, tuple[str, ...]] = {
     "azure": ("methods.",),
     "msal": ("methods.",),
+    "cryptography": ("methods.",),
     "filelock": ("cache",),
     "tomllib": ("settings", "toml_lines"),
     "requests": ("transport", "network_faults", "exchange"),  # exchange: for its types only

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from docker_credential_acr.methods import (
     automatic,
     azure_cli,
+    client_certificate,
     client_secret,
     federated_token,
     github_actions,
@@ -21,6 +22,7 @@ METHODS: Mapping[str, Method] = {
     "azure-cli": azure_cli,
     "federated-token": federated_token,
     "client-secret": client_secret,
+    "client-certificate": client_certificate,
     "workload-identity": workload_identity,
     "github-actions": github_actions,
     "managed-identity": managed_identity,

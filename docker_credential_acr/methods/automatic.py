@@ -12,6 +12,7 @@ from docker_credential_acr.errors import MethodUnavailable, NotSetUp
 from docker_credential_acr.log import log
 from docker_credential_acr.methods import (
     azure_cli,
+    client_certificate,
     client_secret,
     github_actions,
     managed_identity,
@@ -24,6 +25,7 @@ SECRET_INPUTS: tuple[str, ...] = ()
 
 ORDER: Mapping[str, Method] = {
     "client-secret": client_secret,
+    "client-certificate": client_certificate,
     "workload-identity": workload_identity,
     "github-actions": github_actions,
     "managed-identity": managed_identity,

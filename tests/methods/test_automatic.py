@@ -38,6 +38,7 @@ def who(machine: Machine) -> str:
 def test_the_order_is_the_documented_one() -> None:
     documented = (
         "client-secret",
+        "client-certificate",
         "workload-identity",
         "github-actions",
         "azure-pipelines",

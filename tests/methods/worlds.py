@@ -3,9 +3,13 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from docker_credential_acr.clouds import CLOUDS, REGISTRY_AUDIENCE
 from docker_credential_acr.deadline import Deadline
@@ -71,6 +75,41 @@ def wrong_secret(machine: Machine) -> None:
     machine.set(AZURE_CLIENT_SECRET="CANARY-wrong")
 
 
+def certified(machine: Machine) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    """A new key and its certificate; an app of the tenant that knows it is who signs in."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Fake application")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    principal = machine.azure.add_service_principal(certificates=[certificate])
+    machine.set(AZURE_TENANT_ID=machine.azure.tenant, AZURE_CLIENT_ID=principal.client_id)
+    return key, certificate
+
+
+def pem_of(key: rsa.RSAPrivateKey, *certificates: x509.Certificate) -> bytes:
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private + b"".join(each.public_bytes(pem) for each in certificates)
+
+
+def certificate_holder(machine: Machine) -> None:
+    path = machine.file("certificate.pem", pem_of(*certified(machine)))
+    machine.set(AZURE_CLIENT_CERTIFICATE_PATH=path)
+
+
+def another_certificate(machine: Machine) -> None:
+    client_id = os.environ["AZURE_CLIENT_ID"]
+    certificate_holder(machine)
+    machine.set(AZURE_CLIENT_ID=client_id)
+
+
 def pod(machine: Machine) -> None:
     path = machine.file("token", machine.azure.federated_assertion())
     machine.set(
@@ -132,6 +171,7 @@ def expired_person(machine: Machine) -> None:
 WORLDS: Mapping[str, World] = {
     "automatic": World(service_principal, wrong_secret),
     "client-secret": World(service_principal, wrong_secret),
+    "client-certificate": World(certificate_holder, another_certificate),
     "workload-identity": World(pod, another_pod),
     "github-actions": World(workflow, unknown_job),
     "managed-identity": World(virtual_machine, unknown_identity),
