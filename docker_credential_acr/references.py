@@ -168,8 +168,8 @@ REFERENCES: dict[str, Reference] = {
     ),
     "job-token": Reference(
         "The CI system gave the job no OIDC token of its own to sign in with, or did not announce where to ask for one.",
-        "GitHub Actions: env | cut -d= -f1 | grep ACTIONS_ID_TOKEN in the step.",
-        "GitHub Actions: permissions: id-token: write for the job; a pull request from a fork gets none.",
+        "In the step: env | cut -d= -f1 | grep -E 'ACTIONS_ID_TOKEN|SYSTEM_OIDC|SYSTEM_ACCESS'",
+        "GitHub Actions: permissions: id-token: write for the job; a pull request from a fork gets none. Azure Pipelines: env SYSTEM_ACCESSTOKEN: $(System.AccessToken) for the step, and a service connection with workload identity federation that the pipeline may use.",
     ),
     "az-missing": Reference(
         "The method azure-cli needs the program az, found on an absolute entry of PATH.",

@@ -46,6 +46,7 @@ REGISTRY = {
     "password_file": "The file that holds the password of the certificate file.",
     "resource_id": "The resource id of the managed identity, /subscriptions/...",
     "send_chain": "Whether the certificates are sent along, which subject-name-and-issuer sign-in needs.",
+    "service_connection_id": "The Azure Pipelines service connection: resourceId in its page's address.",
     "subscription": "The subscription whose account the Azure CLI takes; a name or an id.",
     "token_command": "The program, with its arguments, that prints the federated token; no shell.",
     "token_env": "The variable that holds the federated token.",

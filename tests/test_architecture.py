@@ -30,6 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "methods.client_certificate",
         "methods.workload_identity",
         "methods.github_actions",
+        "methods.azure_pipelines",
         "methods.federated_token",
     ),
     ("methods.automatic",),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from docker_credential_acr.methods import (
     automatic,
     azure_cli,
+    azure_pipelines,
     client_certificate,
     client_secret,
     federated_token,
@@ -25,5 +26,6 @@ METHODS: Mapping[str, Method] = {
     "client-certificate": client_certificate,
     "workload-identity": workload_identity,
     "github-actions": github_actions,
+    "azure-pipelines": azure_pipelines,
     "managed-identity": managed_identity,
 }

@@ -12,6 +12,7 @@ from docker_credential_acr.errors import MethodUnavailable, NotSetUp
 from docker_credential_acr.log import log
 from docker_credential_acr.methods import (
     azure_cli,
+    azure_pipelines,
     client_certificate,
     client_secret,
     github_actions,
@@ -28,6 +29,7 @@ ORDER: Mapping[str, Method] = {
     "client-certificate": client_certificate,
     "workload-identity": workload_identity,
     "github-actions": github_actions,
+    "azure-pipelines": azure_pipelines,
     "managed-identity": managed_identity,
     "azure-cli": azure_cli,
 }

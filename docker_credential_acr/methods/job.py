@@ -43,7 +43,7 @@ class JobTokens:
         )
 
         self.check(sign_in.environ, in_job=True)
-        address = sign_in.environ[self.url]
+        address = sign_in.environ[self.url].rstrip("/")
         if not address.lower().startswith("https://"):
             raise SettingsError(
                 f"{self.url} is not an https address",

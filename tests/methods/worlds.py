@@ -138,6 +138,14 @@ def unknown_job(machine: Machine) -> None:
     machine.set(AZURE_CLIENT_ID=other.client_id)
 
 
+def pipeline(machine: Machine) -> None:
+    machine.set(
+        AZURE_TENANT_ID=machine.azure.tenant,
+        AZURE_CLIENT_ID=machine.azure.client_id,
+        **machine.azure.job_environ("azure-pipelines"),
+    )
+
+
 def foreign_job(machine: Machine) -> None:
     machine.set(
         AZURE_TENANT_ID=machine.azure.tenant,
@@ -174,6 +182,7 @@ WORLDS: Mapping[str, World] = {
     "client-certificate": World(certificate_holder, another_certificate),
     "workload-identity": World(pod, another_pod),
     "github-actions": World(workflow, unknown_job),
+    "azure-pipelines": World(pipeline, unknown_job),
     "managed-identity": World(virtual_machine, unknown_identity),
     "azure-cli": World(person, expired_person),
     "federated-token": World(foreign_job, another_foreign_job),
