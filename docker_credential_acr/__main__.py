@@ -31,7 +31,7 @@ _NO_INPUT = (
     b"no registry host came on standard input within 5 s; "
     b"try: echo HOST | docker-credential-acr get [no-input]\n"
 )
-_NO_ROOM = b"no memory or no file descriptor is left here; raise ulimit -n or -v [internal]\n"
+_NO_ROOM = b"not all of this program can be loaded; raise ulimit -n and -v, or install it anew [internal]\n"
 _OUT_OF_TIME = b"no answer within the time limit; try again [out-of-time]\n"
 
 
@@ -61,11 +61,12 @@ def main() -> int:
     try:
         _keep_to_our_own_modules()
         from docker_credential_acr.cli import run  # noqa: PLC0415  everything slow starts here
-    except (OSError, MemoryError):  # no descriptor or no memory is left
+
+        return run(sys.argv[1:], given, watchdog, read_input, write)
+    except (OSError, ImportError, MemoryError):  # often no descriptor or no memory is left
         write(1, _NO_ROOM)
         write(2, _NO_ROOM)
         return 1
-    return run(sys.argv[1:], given, watchdog, read_input, write)
 
 
 def _keep_to_our_own_modules() -> None:

@@ -5,6 +5,7 @@ Only here and in ``__main__`` does the program look at the real environment, str
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from docker_credential_acr import deadline
 from docker_credential_acr.errors import Failure
@@ -39,6 +40,7 @@ def run(
     how it does so. A success ends the process here.
     """
     open_standard_streams()
+    _no_core_dump()
     if watchdog is None:
         watchdog = Watchdog(_STDIN_SECONDS, lambda: _NO_INPUT, write)
     watchdog.watch_signals()
@@ -47,6 +49,16 @@ def run(
     if reply.code == 0 and told:
         os._exit(0)  # tearing the interpreter and the SDK down would cost a third of a sign-in
     return reply.code or 1
+
+
+def _no_core_dump() -> None:
+    """Keep secrets out of core files, ours and our children's."""
+    if os.name == "nt":
+        return
+    import resource  # noqa: PLC0415  POSIX only
+
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _reply(

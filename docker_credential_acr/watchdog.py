@@ -71,8 +71,10 @@ class Watchdog:
         import signal  # noqa: PLC0415
 
         try:
+            import select  # noqa: F401, PLC0415  now: the thread must not fail for want of a descriptor
+
             reader, writer = os.pipe()
-        except OSError:  # no descriptor to be had: signals end us as they end any other
+        except (OSError, ImportError):  # none to be had: signals end us as they end any other
             return
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

@@ -127,11 +127,14 @@ def _hosts(environ: "Mapping[str, str]") -> dict[str, str]:
         registry.host_in(key.encode("utf-8", "replace")) or "" for key in helped_hosts(environ)
     }
     hosts: dict[str, str] = {}
-    configured = helped | set(settings.exact_hosts)
+    named_there = set(settings.exact_hosts)
+    configured = helped | named_there
     for host in sorted(configured | cached):
         name = entry.file_name(host, stamped)
         known = host in configured or name in files
-        if not known or not registry.is_ours(host, suffixes, named) or f"{name}.failed" in files:
+        if not known or f"{name}.failed" in files:
+            continue
+        if host not in named_there and not registry.is_ours(host, suffixes, named):
             continue
         try:
             hosts[host] = for_host(settings, host, environ).username

@@ -1,9 +1,11 @@
 """Standard streams in every state that clients, shells and services leave them in."""
 
 import errno
+import functools
 import json
 import os
 import pty
+import resource
 import select
 import subprocess
 import time
@@ -13,7 +15,8 @@ from typing import IO, Any
 
 import pytest
 
-from tests.stories.program import NOT_FOUND, PATH, Answer, Program
+from tests.azure import Hang
+from tests.stories.program import NOT_FOUND, PATH, Answer, Program, until
 
 
 def run_with(program: Program, verb: str, **options: Any) -> Answer:
@@ -211,6 +214,28 @@ def test_input_is_drained_before_an_error(program: Program) -> None:
     except OSError as error:
         assert error.errno != errno.EPIPE  # noqa: PT017
     assert program.finish(process, b"", "store").reference == "store-not-ours"
+
+
+@pytest.mark.parametrize("most", range(5, 10))
+def test_few_descriptors_to_be_had(program: Program, host: str, most: int) -> None:
+    """Without descriptors to work with it says so in a sentence, if it cannot go on."""
+    limit = functools.partial(resource.setrlimit, resource.RLIMIT_NOFILE, (most, most))
+    answer = run_with(program, "get", input=host.encode(), preexec_fn=limit)
+    assert answer.login if answer.code == 0 else answer.reference == "internal"
+
+
+def test_no_core_file(program: Program, host: str) -> None:
+    """A crash leaves no core file with secrets in it."""
+    program.azure.fault("exchange", Hang(), host=host)
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    with program.start("get") as process:
+        assert process.stdin is not None
+        resource.prlimit(process.pid, resource.RLIMIT_CORE, (hard, hard))
+        process.stdin.write(host.encode())
+        process.stdin.close()
+        until(lambda: program.exchanges(host))
+        until(lambda: resource.prlimit(process.pid, resource.RLIMIT_CORE)[0] == 0)
+        process.kill()
 
 
 def test_many_descriptors_inherited(program: Program, host: str) -> None:
