@@ -21,7 +21,7 @@ from docker_credential_acr.errors import Failure
 # for each waiter: only the holder of the second lock goes on, however long that takes.
 _LOCKS = {".lock": 8.0, ".lock2": 60.0}
 _POLL_SECONDS = 0.05
-FAILURE_SECONDS = 5.0
+FAILURE_SECONDS = 10.0  # two tries, then silence: three calls at most in any ten seconds
 IDENTITY = "identity"  # stands where an entry has its host: a token that registries share
 _FAILED = ".failed"
 _TEMPORARY = ".tmp"
@@ -245,7 +245,8 @@ def failure(folder: Folder | None, name: str) -> dict[str, object] | None:
         found = json.loads(data) if data else None
     except ValueError:
         return None
-    return found if isinstance(found, dict) and isinstance(found.get("at"), int | float) else None
+    at = found.get("at") if isinstance(found, dict) else None
+    return found if isinstance(at, int | float) and 0 <= at < 2**53 else None  # more is no time
 
 
 def forget_failure(folder: Folder | None, name: str) -> None:

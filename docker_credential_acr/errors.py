@@ -76,10 +76,11 @@ def sentence(failure: Failure, host: str = "") -> str:
     What came from outside is shortened first: host, next step and reference always survive.
     """
     begin = f"{_shorten(printable(host), 80)}: " if host else ""
-    end = f"; {printable(failure.hint)} [{failure.reference}]"
+    reference = printable(failure.reference)  # a remembered one comes from a file
+    end = f"; {printable(failure.hint)} [{reference}]"
     what = printable(failure.what)
     if len(begin) + len(what) + len(end) > LONGEST:  # a hint is long only where it lists things
-        end = f"; {_shorten(printable(failure.hint), 100)} [{failure.reference}]"
+        end = f"; {_shorten(printable(failure.hint), 100)} [{reference}]"
     return begin + _shorten(what, LONGEST - len(begin) - len(end)) + end
 
 

@@ -352,3 +352,12 @@ def test_a_full_disk_is_no_reason_for_no_answer(program: Program, host: str, opt
     )
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert host.encode() in ran.stdout
+
+
+@pytest.mark.parametrize("at", ["1" + "0" * 400, "NaN", "-1", "null", '"now"'])
+def test_a_remembered_failure_without_a_time(folder: Folder, at: str) -> None:
+    """What is no note of ours is none, whatever stands in it."""
+    note = f'{{"at": {at}, "what": "x", "hint": "y", "reference": "z"}}'
+    cache.save(folder, NAME + ".failed", note.encode())
+    assert cache.failure(folder, NAME) is None
+    cache.raise_remembered(folder, NAME)

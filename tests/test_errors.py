@@ -151,3 +151,7 @@ def test_printable(text: str) -> None:
     assert shown.isprintable() or shown == ""
     if text.isascii() and text.isprintable() and errors.NOT_FOUND not in text:
         assert shown == text
+
+
+def test_a_reference_from_a_file_stays_on_the_line() -> None:
+    assert errors.sentence(errors.Failure("what", "hint", "x]\n[y")).isprintable()
