@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Lookup = Callable[[str], str | None]
 
 NAME = "docker-credential-acr"
+AKS_NODE = "/etc/kubernetes/azure.json"  # what the kubelet of an AKS node signs in with
 
 if os.name == "nt":
     variable = os.environ.get
@@ -78,7 +79,7 @@ def account_files(get: "Lookup") -> "tuple[str | None, ...]":
 
     In order: the profiles of Azure CLI, Azure PowerShell and Azure Developer CLI, and the projected
     token of a workload identity (its rotation costs one exchange; another service account's token in
-    the same place must never be answered with the first one's).
+    the same place must never be answered with the first one's), and the settings of an AKS node.
     """
     base = home(get) or ""
     return (
@@ -86,4 +87,5 @@ def account_files(get: "Lookup") -> "tuple[str | None, ...]":
         base + "/.Azure/AzureRmContext.json",
         (get("AZD_CONFIG_DIR") or base + "/.azd") + "/auth.json",
         get("AZURE_FEDERATED_TOKEN_FILE"),
+        AKS_NODE,
     )

@@ -171,6 +171,11 @@ REFERENCES: dict[str, Reference] = {
         "In the step: env | cut -d= -f1 | grep -E 'ACTIONS_ID_TOKEN|SYSTEM_OIDC|SYSTEM_ACCESS'",
         "GitHub Actions: permissions: id-token: write for the job; a pull request from a fork gets none. Azure Pipelines: env SYSTEM_ACCESSTOKEN: $(System.AccessToken) for the step, and a service connection with workload identity federation that the pipeline may use.",
     ),
+    "node-file": Reference(
+        "The file that should be an AKS node's azure.json was read and names no identity that can be used.",
+        "As root: look for useManagedIdentityExtension, userAssignedIdentityID, tenantId and aadClientId in it.",
+        "Name the right file with file, or use another method.",
+    ),
     "az-missing": Reference(
         "The method azure-cli needs the program az, found on an absolute entry of PATH.",
         "command -v az",

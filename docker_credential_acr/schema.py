@@ -41,6 +41,7 @@ REGISTRY = {
     "client_secret_env": "The variable that holds the client secret.",
     "client_secret_file": "The file that holds the client secret.",
     "client_secret_command": "The program, with its arguments, that prints the client secret; no shell.",
+    "file": "The azure.json of an AKS node; without it /etc/kubernetes/azure.json.",
     "object_id": "The object id of the managed identity.",
     "password_env": "The variable that holds the password of the certificate file.",
     "password_file": "The file that holds the password of the certificate file.",

@@ -101,7 +101,8 @@ class Settings:
     def token_files(self) -> tuple[str, ...]:
         """The files that say who is asking; a change of theirs is another asker (``entry.stamp``)."""
         tables = (self.defaults, *self.registries.values())
-        return tuple(dict.fromkeys(t["token_file"] for t in tables if t.get("token_file")))
+        keys = ("token_file", "file")
+        return tuple(dict.fromkeys(t[key] for t in tables for key in keys if t.get(key)))
 
 
 def load(path: str | None) -> Settings:

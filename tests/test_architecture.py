@@ -33,6 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "methods.azure_pipelines",
         "methods.federated_token",
     ),
+    ("methods.aks_node",),
     ("methods.automatic",),
     ("methods",),
     ("settings",),

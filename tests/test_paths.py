@@ -85,6 +85,7 @@ class TestAccounts:
             f"{HOME}/.Azure/AzureRmContext.json",
             f"{HOME}/.azd/auth.json",
             None,
+            "/etc/kubernetes/azure.json",
         )
 
     def test_variables_move_them(self) -> None:
@@ -96,4 +97,4 @@ class TestAccounts:
         }
         found = paths.account_files(environ.get)
         assert found[0] == "/a/azureProfile.json"
-        assert found[2:] == ("/b/auth.json", "/c")
+        assert found[2:] == ("/b/auth.json", "/c", "/etc/kubernetes/azure.json")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from docker_credential_acr.errors import MethodUnavailable, NotSetUp
 from docker_credential_acr.log import log
 from docker_credential_acr.methods import (
+    aks_node,
     azure_cli,
     azure_pipelines,
     client_certificate,
@@ -31,6 +32,7 @@ ORDER: Mapping[str, Method] = {
     "github-actions": github_actions,
     "azure-pipelines": azure_pipelines,
     "managed-identity": managed_identity,
+    "aks-node": aks_node,
     "azure-cli": azure_cli,
 }
 

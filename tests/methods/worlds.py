@@ -1,5 +1,6 @@
 """For each method a machine on which it works, and what it takes to have it refused."""
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from docker_credential_acr.clouds import CLOUDS, REGISTRY_AUDIENCE
 from docker_credential_acr.deadline import Deadline
-from docker_credential_acr.methods import METHODS
+from docker_credential_acr.methods import METHODS, aks_node
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from tests.azure import FakeAzure
 from tests.azure.az import install_az
@@ -167,6 +168,24 @@ def unknown_identity(_: Machine) -> object:
     return options(client_id="00000000-aaaa-bbbb-cccc-dddddddddddd")
 
 
+def node(machine: Machine, **table: object) -> str:
+    """The path of a node's azure.json, which is where this machine has it."""
+    path = machine.file("azure.json", json.dumps(table))
+    machine.monkeypatch.setattr(aks_node, "_FILE", path)
+    return path
+
+
+def cluster(machine: Machine) -> None:
+    virtual_machine(machine)
+    kubelet = machine.azure.add_managed_identity().client_id
+    node(machine, useManagedIdentityExtension=True, userAssignedIdentityID=kubelet)
+
+
+def another_cluster(machine: Machine) -> None:
+    identity = "00000000-aaaa-bbbb-cccc-dddddddddddd"
+    node(machine, useManagedIdentityExtension=True, userAssignedIdentityID=identity)
+
+
 def person(machine: Machine) -> None:
     az = install_az(os.path.join(machine.folder, "bin"), machine.azure)
     machine.set(PATH=az.folder)
@@ -184,6 +203,7 @@ WORLDS: Mapping[str, World] = {
     "github-actions": World(workflow, unknown_job),
     "azure-pipelines": World(pipeline, unknown_job),
     "managed-identity": World(virtual_machine, unknown_identity),
+    "aks-node": World(cluster, another_cluster),
     "azure-cli": World(person, expired_person),
     "federated-token": World(foreign_job, another_foreign_job),
 }
