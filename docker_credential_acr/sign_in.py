@@ -12,7 +12,13 @@ from docker_credential_acr import cache, entry, exchange
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.cache import IDENTITY
 from docker_credential_acr.deadline import Deadline
-from docker_credential_acr.errors import AudienceUnknown, RegistryRefused, SignInRefused
+from docker_credential_acr.errors import (
+    AudienceUnknown,
+    OutOfTime,
+    RegistryRefused,
+    SignInRefused,
+    Unreachable,
+)
 from docker_credential_acr.exchange import RegistryToken
 from docker_credential_acr.log import log
 from docker_credential_acr.methods import METHODS, federated_token
@@ -140,8 +146,10 @@ def _entra_token(errand: _Errand, refused: EntraToken | None) -> EntraToken:
             token = _signed_in(errand)
         except AudienceUnknown:
             raise  # another one is tried
-        except SignInRefused as refusal:
-            cache.note_failure(errand.who.folder, name, refusal)  # for its other registries
+        except OutOfTime:
+            raise  # our own limit says nothing of Entra
+        except (SignInRefused, Unreachable) as failure:
+            cache.note_failure(errand.who.folder, name, failure)  # for its other registries
             raise
         _share(errand, token)
         return token
