@@ -196,6 +196,26 @@ REFERENCES: dict[str, Reference] = {
         "time az account get-access-token",
         "Look for a hanging extension, proxy or file system; or use another method.",
     ),
+    "azd-missing": Reference(
+        "The method azure-developer-cli needs the program azd, found on an absolute entry of PATH.",
+        "command -v azd",
+        "Install the Azure Developer CLI, or use another method.",
+    ),
+    "azd-signed-out": Reference(
+        "The Azure Developer CLI is there, and nobody is signed in to it as this user.",
+        "azd auth login --check-status",
+        "Run azd auth login.",
+    ),
+    "azd-failed": Reference(
+        "The Azure Developer CLI ended with an error or without a token.",
+        "azd auth token --scope https://containerregistry.azure.net/.default",
+        "As its message says; often azd auth login helps.",
+    ),
+    "azd-timeout": Reference(
+        "The Azure Developer CLI did not end in time and was ended.",
+        "time azd auth token",
+        "Look for a hanging proxy or file system; or use another method.",
+    ),
     "name-not-found": Reference(
         "The host's name does not resolve.",
         "nslookup HOST",

@@ -24,7 +24,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("transport",),
     ("methods.contract",),
     ("methods.entra", "methods.sources", "exchange"),
-    ("methods.client_secret", "methods.managed_identity", "methods.azure_cli"),
+    ("methods.client_secret", "methods.managed_identity", "methods.cli_program"),
+    ("methods.azure_cli", "methods.azure_developer_cli"),
     ("methods.assertion", "methods.job"),
     (
         "methods.client_certificate",

@@ -9,6 +9,7 @@ from docker_credential_acr.methods import (
     aks_node,
     automatic,
     azure_cli,
+    azure_developer_cli,
     azure_pipelines,
     client_certificate,
     client_secret,
@@ -22,6 +23,7 @@ from docker_credential_acr.methods.contract import Method
 METHODS: Mapping[str, Method] = {
     "automatic": automatic,
     "azure-cli": azure_cli,
+    "azure-developer-cli": azure_developer_cli,
     "client-secret": client_secret,
     "client-certificate": client_certificate,
     "workload-identity": workload_identity,

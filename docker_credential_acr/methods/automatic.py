@@ -13,6 +13,7 @@ from docker_credential_acr.log import log
 from docker_credential_acr.methods import (
     aks_node,
     azure_cli,
+    azure_developer_cli,
     azure_pipelines,
     client_certificate,
     client_secret,
@@ -34,6 +35,7 @@ ORDER: Mapping[str, Method] = {
     "managed-identity": managed_identity,
     "aks-node": aks_node,
     "azure-cli": azure_cli,
+    "azure-developer-cli": azure_developer_cli,
 }
 
 
@@ -69,7 +71,7 @@ def _nothing_found(reasons: Mapping[str, MethodUnavailable]) -> MethodUnavailabl
         told.append(f"not set up: {', '.join(absent)}")
     hint = tried[-1][1].hint if tried else "run az login"
     return MethodUnavailable(
-        "no way to sign in was found (" + "; ".join(told) + ")",
-        f"{hint}, or name a method in the settings",
+        "no way to sign in (" + "; ".join(told) + ")",
+        f"{hint}, or set a method",
         "no-method",
     )

@@ -195,6 +195,30 @@ def expired_person(machine: Machine) -> None:
     install_az(os.path.join(machine.folder, "bin"), machine.azure, mode="refused")
 
 
+def azd(machine: Machine, script: str) -> None:
+    """Install a program called azd that is a shell script."""
+    path = machine.file("bin/azd", f"#!/bin/sh\n{script}\n")
+    os.chmod(path, 0o755)
+    machine.set(PATH=os.path.dirname(path) + ":/usr/bin:/bin")
+
+
+def developer(machine: Machine) -> None:
+    """Signed in to azd, which answers as version 1.18 does."""
+    cases = [
+        f"  {audience}/.default) echo '{json.dumps({'token': token, 'expiresOn': 'x'})}'; exit;;"
+        for audience in machine.azure.audiences
+        for token in [machine.azure.access_token(audience)]
+    ]
+    unknown = json.dumps({"error": "AADSTS500011: The resource principal was not found."})
+    tail = f"echo '{unknown}' >&2; exit 1"
+    azd(machine, "\n".join(['case "$7" in', *cases, "esac", tail]))
+
+
+def expired_developer(machine: Machine) -> None:
+    told = json.dumps({"error": "AADSTS700082: The refresh token has expired. CANARY"})
+    azd(machine, f"echo '{told}' >&2; exit 1")
+
+
 WORLDS: Mapping[str, World] = {
     "automatic": World(service_principal, wrong_secret),
     "client-secret": World(service_principal, wrong_secret),
@@ -205,5 +229,6 @@ WORLDS: Mapping[str, World] = {
     "managed-identity": World(virtual_machine, unknown_identity),
     "aks-node": World(cluster, another_cluster),
     "azure-cli": World(person, expired_person),
+    "azure-developer-cli": World(developer, expired_developer),
     "federated-token": World(foreign_job, another_foreign_job),
 }

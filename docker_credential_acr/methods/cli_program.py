@@ -1,0 +1,102 @@
+"""A person's sign-in, kept by a program of Microsoft's: started by ourselves and asked for a token.
+
+The SDK's classes leave grandchildren behind and take ``./az`` from a relative entry of PATH.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from docker_credential_acr import child
+from docker_credential_acr.errors import AudienceUnknown, Failure, MethodUnavailable, Unreachable
+from docker_credential_acr.methods import entra
+from docker_credential_acr.methods.contract import EntraToken, SignIn
+from docker_credential_acr.secret import Secret
+
+_SECONDS = 15.0  # az takes half a second at best, and some with a cold disk
+
+
+@dataclass(frozen=True, slots=True)
+class CliProgram:
+    """One such program; its words are looked at and never repeated: they may hold anything."""
+
+    name: str  # on PATH
+    product: str
+    login: str  # what signs a person in
+    by_hand: str  # what shows a person its fault
+    signed_out: tuple[bytes, ...]  # what its texts say when there is no sign-in
+    references: tuple[str, str, str, str]  # missing, signed out, failed, out of time
+
+    def path(self, environ: Mapping[str, str]) -> str:
+        """Return its absolute path. Raises MethodUnavailable."""
+        found = child.find(self.name, environ)
+        if found is None:
+            raise MethodUnavailable(
+                f"{self.name} is not on PATH",
+                f"install the {self.product} and run: {self.login}",
+                self.references[0],
+            )
+        return found
+
+    def ask(
+        self,
+        arguments: list[str],
+        sign_in: SignIn,
+        quiet: Mapping[str, str],
+        read: Callable[[bytes], tuple[object, object]],
+    ) -> EntraToken:
+        """Run it and return the token and tenant that *read* finds in its output. Raises Failure."""
+        path = self.path(sign_in.environ)
+        environ = {**sign_in.environ, **quiet}
+        try:
+            result = child.run([path, *arguments], sign_in.deadline, _SECONDS, environ)
+        except OSError as error:
+            raise self._broken(
+                f"{path} cannot be started: {(error.strerror or '').lower()}"
+            ) from error
+        if result.code != 0:
+            raise self._failed(result)
+        if any(words in result.out for words in self.signed_out):
+            raise self._nobody()
+        try:
+            token, tenant = read(result.out)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise self._broken(f"{self.name} printed no token") from error
+        if not _is_word(token):
+            raise self._broken(f"{self.name} printed no token")
+        return EntraToken(Secret(str(token)), str(tenant) if _is_word(tenant) else None)
+
+    def _failed(self, result: child.Result) -> Failure:
+        if result.code is None:
+            return Unreachable(
+                f"{self.name} did not end in time",
+                f"run {self.by_hand} by hand to see why",
+                self.references[3],
+            )
+        told = result.err + result.out
+        if b"AADSTS" in told:
+            failure = entra.refusal(told.decode("utf-8", "replace") + " error", self.name)
+            if isinstance(failure, AudienceUnknown) or failure.reference != "sign-in-refused":
+                return failure
+            failure.hint = f"sign in again with: {self.login}"
+            return failure
+        if any(words in told for words in self.signed_out):
+            return self._nobody()
+        return self._broken(f"{self.name} ended with exit code {result.code}")
+
+    def _nobody(self) -> MethodUnavailable:
+        what = f"nobody is signed in to the {self.product}"
+        return MethodUnavailable(what, f"run: {self.login}", self.references[1])
+
+    def _broken(self, what: str) -> MethodUnavailable:
+        hint = f"run {self.by_hand} by hand to see why"
+        return MethodUnavailable(what, hint, self.references[2])
+
+
+def _is_word(text: object) -> bool:
+    return (
+        isinstance(text, str)
+        and bool(text)
+        and text.isascii()
+        and text.isprintable()
+        and not any(character.isspace() for character in text)
+    )
