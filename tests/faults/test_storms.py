@@ -80,7 +80,7 @@ def test_f74_two_hundred_while_the_server_fails(
     program = programs()
     host = new_host()
     program.azure.fault(kind, fault)
-    times = MANY if LONG or reference == "registry-throttled" else 20
+    times = MANY if LONG or reference == "registry-throttled" else 10
     answers = storm(program, [host] * times)
     assert {answer.reference for answer in answers} == {reference}
     assert most_in(10, program, kind) <= 3
