@@ -31,7 +31,13 @@ class Asker:
 def who_asks(environ: Mapping[str, str]) -> Asker:
     """Return who is asking. Raises SettingsError if the settings cannot be used."""
     settings = entry.settings_stamp(environ.get)
-    folder = cache.open_folder(paths.cache_folder(environ.get))
+    path = paths.cache_folder(environ.get)
+    folder = cache.open_folder(path)
+    if path and folder is None and environ.get("ACR_CRED_DEBUG"):
+        from docker_credential_acr import log  # noqa: PLC0415
+
+        log.start(environ["ACR_CRED_DEBUG"])
+        log.log.debug("no cache: %s cannot be made or used", path)
     suffixes, watched, named = _gate(folder, settings)
     stamped = entry.stamp(environ.get, settings, watched)
     return Asker(environ, settings, stamped, folder, suffixes, named)

@@ -52,6 +52,8 @@ def open_folder(path: str | None) -> Folder | None:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, _PRIVATE)
+        if os.name != "nt" and _is_ours(path):
+            os.chmod(path, _PRIVATE)  # whatever the umask, then or when it was made
         if os.name == "nt":
             return Folder(path, None)
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
@@ -59,11 +61,16 @@ def open_folder(path: str | None) -> Folder | None:
         if found.st_uid != os.geteuid():
             os.close(fd)
             return None
-        if stat.S_IMODE(found.st_mode) != _PRIVATE:
-            os.fchmod(fd, _PRIVATE)
     except (OSError, ValueError):
         return None
     return Folder(path, fd)
+
+
+def _is_ours(path: str) -> bool:
+    """Tell whether *path* is a folder of ours with other rights than it should have; not a link."""
+    found = os.lstat(path)
+    mode = stat.S_IMODE(found.st_mode)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and mode != _PRIVATE
 
 
 def rendered(username: str, secret: str) -> bytes:
@@ -233,7 +240,7 @@ def raise_remembered(folder: Folder | None, name: str) -> None:
         return
     at, what, hint, reference = (note.get(key) for key in ("at", "what", "hint", "reference"))
     if isinstance(at, int | float) and 0 <= time.time() - at < FAILURE_SECONDS:
-        raise Failure(str(what), str(hint), str(reference))
+        raise Failure(f"{what} (a moment ago)", str(hint), str(reference))
 
 
 def failure(folder: Folder | None, name: str) -> dict[str, object] | None:

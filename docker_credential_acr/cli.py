@@ -48,6 +48,7 @@ def run(
     told = watchdog.answer(reply.out, reply.err)
     if reply.code == 0 and told:
         os._exit(0)  # tearing the interpreter and the SDK down would cost a third of a sign-in
+    watchdog.retire()
     return reply.code or 1
 
 

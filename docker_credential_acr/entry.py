@@ -105,6 +105,7 @@ def stamp(
         (
             settings,
             paths.home(get),
+            paths.machine(),  # a home may be shared, its managed identity is not
             *map(get, VARIABLES),
             *map(bool, map(get, SECRET_VARIABLES)),
             *map(_identity, paths.account_files(get)),

@@ -16,15 +16,19 @@ class Transient(Exception):
         self.failure = failure
 
 
-def explained(error: Exception, host: str) -> Exception:  # noqa: PLR0911  a list of meanings
-    """Return what *error* means, as a Failure or as a Transient that holds one."""
+def explained(error: Exception, host: str, proxy: str) -> Exception:  # noqa: PLR0911  meanings
+    """Return what *error* means, as a Failure or as a Transient that holds one.
+
+    *proxy* is host and port of the proxy in between, or nothing.
+    """
     cause = _root(error)
+    through = f" through the proxy {proxy}" if proxy else ""
     if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, ssl.SSLError):
         return _tls(cause, host)
     lost = isinstance(cause, ConnectionResetError)  # in the tunnel, where urllib3 blames the proxy
     if isinstance(error, requests.exceptions.ProxyError) and not lost:
         return Unreachable(
-            f"the proxy did not open a way to {host}{_proxy_status(cause)}",
+            f"the proxy {proxy} did not open a way to {host}{_proxy_status(cause)}",
             "check HTTPS_PROXY and NO_PROXY, and that the proxy allows this host",
             "proxy",
         )
@@ -39,7 +43,7 @@ def explained(error: Exception, host: str) -> Exception:  # noqa: PLR0911  a lis
     if isinstance(error, requests.Timeout | TimeoutError | ReadTimeoutError):
         return Transient(
             Unreachable(
-                f"{host} did not answer in time",
+                f"{host} did not answer in time{through}",
                 "check the network, the proxy and the firewall between here and there",
                 "no-answer",
             )
@@ -48,7 +52,7 @@ def explained(error: Exception, host: str) -> Exception:  # noqa: PLR0911  a lis
         return unusable_answer(host, "its answer cannot be decoded")
     return Transient(
         Unreachable(
-            f"no connection to {host}{_errno(cause)}",
+            f"no connection to {host}{through}{_errno(cause)}",
             "check the network, the proxy and the firewall between here and there",
             "unreachable",
         )

@@ -33,6 +33,11 @@ def home(get: "Lookup") -> "str | None":
     return path if os.path.isabs(path) else None
 
 
+def machine() -> str:
+    """Return the name of this machine, container or pod."""
+    return os.environ.get("COMPUTERNAME", "") if os.name == "nt" else os.uname().nodename
+
+
 def settings_files(get: "Lookup") -> "tuple[str, ...]":
     """Return the places where settings may be; the first that exists counts.
 

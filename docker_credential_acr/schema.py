@@ -80,14 +80,18 @@ Schema = dict[str, Any]
 def schema() -> Schema:
     """Return the JSON Schema of the settings file."""
     name = {"pattern": _whole(settings.NAME_FORM)}
+    many: Schema = {"allOf": [_ref("registry"), {"not": {"required": ["login_server"]}}]}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Settings of docker-credential-acr",
         **_table(
             {
                 "version": _described(TOP["version"], {"const": 1}),
-                "defaults": _described(TOP["defaults"], {"allOf": [_ref("registry")]}),
-                "registries": _described(TOP["registries"], _each("registry", propertyNames=name)),
+                "defaults": _described(TOP["defaults"], many),
+                "registries": _described(
+                    TOP["registries"],
+                    _each("registry", propertyNames=name, patternProperties={r"\*": many}),
+                ),
                 "clouds": _described(TOP["clouds"], _each("cloud")),
             }
         ),

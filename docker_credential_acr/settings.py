@@ -24,6 +24,7 @@ LARGEST = 4 * 1024 * 1024  # bytes
 REFRESHES = ("background", "inline")
 USER_NAMES = {"guid": "00000000-0000-0000-0000-000000000000", "token": "<token>"}
 DEFAULTS = "defaults"
+_SECRETS = ("client_secret",)
 _LONGEST_PATH = 60  # characters: in one sentence the place must survive, which stands behind it
 _INSECURE_BITS = stat.S_IWGRP | stat.S_IWOTH
 
@@ -295,7 +296,9 @@ class _Reader:
     def fail(self, where: tuple[str, ...], what: str, hint: str) -> None:
         from docker_credential_acr.toml_lines import places  # noqa: PLC0415  mistakes only
 
-        place = places(self._text).get(where)
+        found = places(self._text)
+        inside = (place for path, place in found.items() if path[: len(where)] == where)
+        place = found.get(where) or next(inside, None)  # of a dotted header the whole has a place
         at = f":{place[0]}:{place[1]}" if place else ""
         table = ".".join(_quoted(part) for part in where[:-1])
         key = f"[{table}] {where[-1]}" if table else where[-1]
@@ -304,7 +307,14 @@ class _Reader:
     def known(
         self, table: Mapping[str, Any], where: tuple[str, ...], keys: "tuple[str, ...]"
     ) -> None:
-        for key in table:
+        for key, value in table.items():
+            if key in _SECRETS:
+                hint = f"give {key}_file, {key}_env or {key}_command"
+                self.fail((*where, key), "secrets are not written into this file", hint)
+            if key not in keys and isinstance(value, dict) and where[:1] == ("registries",):
+                self.fail(
+                    (*where, key), "a host has dots", 'quote it: [registries."NAME.azurecr.io"]'
+                )
             if key not in keys:
                 near = _nearest(key, keys)
                 self.fail(
@@ -389,6 +399,9 @@ class _Reader:
         self._choices(table, where, made)
         self._ranges(table, where)
         self._options(table, where, common)
+        if "login_server" in table and (where == (DEFAULTS,) or "*" in where[-1]):
+            what = "this names the registry behind one host, not behind many"
+            self.fail((*where, "login_server"), what, "give the host a table of its own")
         return dict(table)
 
     def _options(

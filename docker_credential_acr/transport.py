@@ -16,6 +16,8 @@ import time
 import requests
 import truststore
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 import docker_credential_acr
@@ -109,7 +111,7 @@ class Session(requests.Session):
             with super().send(request, **options | {"timeout": bounds}) as response:
                 response._content = self._body(response)  # noqa: SLF001  for .content and .text
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise explained(error, host) from error
+            raise explained(error, host, _proxy(request, options)) from error
         except (TypeError, ValueError) as error:  # what requests makes of http:// without a host
             raise no_proxy_address() from error
         log.debug("%s %s answered %d", request.method, host, response.status_code)
@@ -130,6 +132,25 @@ class Session(requests.Session):
         return body
 
 
+def _proxy(request: "PreparedRequest", options: "dict[str, Any]") -> str:
+    """Return host and port of the proxy in between, never its user and password; nothing if none is."""
+    chosen = requests.utils.select_proxy(request.url or "", options.get("proxies")) or ""
+    return chosen.rpartition("://")[2].rpartition("@")[2].rstrip("/")
+
+
+class _Connection(HTTPSConnection):
+    """Bounds the way to an address more tightly than what follows on it: a proxy's answer and TLS."""
+
+    def _new_conn(self) -> socket.socket:
+        connected = super()._new_conn()
+        connected.settimeout(READ_SECONDS)
+        return connected
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connection
+
+
 class _Adapter(HTTPAdapter):
     """Trust as the operating system does, instead of a bundle of our own."""
 
@@ -140,13 +161,16 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *arguments: "Any", **options: "Any") -> None:
         super().init_poolmanager(*arguments, **options, ssl_context=self._trust)
+        _use_our_pool(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: "Any") -> "Any":
         if proxy.lower().startswith("https"):
             options["proxy_ssl_context"] = self._trust
         # urllib3 sets it on direct connections only; without it a small POST waits 40 ms.
         options["socket_options"] = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-        return super().proxy_manager_for(proxy, **options, ssl_context=self._trust)
+        manager = super().proxy_manager_for(proxy, **options, ssl_context=self._trust)
+        _use_our_pool(manager)
+        return manager
 
     def cert_verify(self, conn: "Any", url: str, verify: "Any", cert: "Any") -> None:
         """Verify always; add the bundle that REQUESTS_CA_BUNDLE names, never requests' own."""
@@ -154,6 +178,10 @@ class _Adapter(HTTPAdapter):
             super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # has no types
         else:
             conn.cert_reqs = "CERT_REQUIRED"
+
+
+def _use_our_pool(manager: "Any") -> None:
+    manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _Pool}
 
 
 @functools.cache

@@ -34,6 +34,9 @@ class Watchdog:
         self._answering = allocate_lock()
         self._changed = allocate_lock()
         self._changed.acquire()
+        self._gone = allocate_lock()  # held until the thread has retired
+        self._gone.acquire()
+        self._retired = False
         self._wakeup = self._alarm = -1  # ends of the pipe that signals are written to
         self.rearm(seconds, sentence)
         self._awake = True
@@ -53,11 +56,12 @@ class Watchdog:
         if os.name != "nt":
             _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
             _signal.alarm(int(seconds) + _BEHIND)
+        self._look_again()
+
+    def _look_again(self) -> None:
         if self._alarm >= 0:
             os.write(self._alarm, b"\0")
-        elif (
-            self._changed.locked()
-        ):  # only this thread releases it, so it stays so until the next line
+        elif self._changed.locked():  # only the main thread releases it: it stays so for this line
             self._changed.release()
 
     def watch_signals(self) -> None:
@@ -90,11 +94,21 @@ class Watchdog:
         if not self._answering.acquire(blocking=False):
             sleep(GRACE)  # the watchdog is answering and ends the process
             return False
-        return self._write(1, out) and (not err or self._write(2, err))
+        return self._write(1, out) and (not err or one_stream() or self._write(2, err))
+
+    def retire(self) -> None:
+        """Let the thread end by itself: ending it at exit takes a library that may not be loadable."""
+        self._retired = True
+        if self._awake:
+            self._look_again()
+            self._gone.acquire(timeout=GRACE)
 
     def _watch(self) -> None:
         signalled = False
         while not signalled and (left := self._ends_at - monotonic()) > 0:
+            if self._retired:
+                self._gone.release()
+                return
             if self._wakeup < 0:
                 self._changed.acquire(timeout=left)
             else:
@@ -115,12 +129,21 @@ class Watchdog:
 
     def _say(self, sentence: bytes) -> None:
         self._write(1, sentence)
-        self._write(2, sentence)
+        if not one_stream():
+            self._write(2, sentence)
 
     def _signalled(self, left: float) -> bool:
         from select import select  # noqa: PLC0415  a shared library in some builds of Python
 
         return bool(select([self._wakeup], [], [], left)[0] and os.read(self._wakeup, 1) != b"\0")
+
+
+def one_stream() -> bool:
+    """Tell whether standard output and error are the same: a person reads a sentence once."""
+    try:
+        return os.path.samestat(os.fstat(1), os.fstat(2))
+    except OSError:
+        return False
 
 
 def open_standard_streams() -> None:

@@ -24,8 +24,8 @@ one, in an empty home folder. Each step does what Docker does: a host on standar
 # What each kind of request means to somebody who reads this for the first time.
 MEANINGS = {
     "discovery": "looks up where the tenant signs in",
-    "sign-in": "signs in with client id and secret: gets an Entra token",
-    "metadata": "asks this machine's metadata service: gets an Entra token, no secret needed",
+    "sign-in": "signs in with client id and secret",
+    "metadata": "signs in as this machine, no secret needed",
     "exchange": "trades the Entra token for a registry token, good for about 3 h",
 }
 
@@ -79,7 +79,7 @@ def steps(secret: Mapping[str, str]) -> list[Step]:
             secret,
             (),
             0,
-            "Answered from the cache. The token is renewed before its last 15 minutes begin.",
+            "From the cache. Once half of its life is over, a new token is fetched in the background.",
         ),
         Step(
             "a second registry of the same identity",

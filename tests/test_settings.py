@@ -220,7 +220,7 @@ class TestMistakes:
 
     def test_no_value_is_repeated_that_could_be_a_secret(self) -> None:
         error = mistake("[defaults]\nclient_secret = 'CANARY-secret'")
-        assert "did you mean" in error.what
+        assert "client_secret_file" in error.hint
         assert "CANARY" not in error.what + error.hint
 
 

@@ -57,7 +57,16 @@ def get(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply
         waiting, prepare = _bounds(host, environ, watchdog, last)
         return Reply(entry.render(server, credentials.obtain(host, who, waiting, prepare)))
     except Failure as failure:
+        if environ.get("ACR_CRED_DEBUG"):
+            _log_failure(environ, failure)
         return failed(failure, host or "")
+
+
+def _log_failure(environ: "Mapping[str, str]", failure: Failure) -> None:
+    from docker_credential_acr.log import log  # noqa: PLC0415
+
+    _start_log(environ)
+    log.debug("failed: %s [%s]", failure.what, failure.reference)
 
 
 def renew(host: str, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
@@ -87,6 +96,9 @@ def _bounds(
         from docker_credential_acr import child  # noqa: PLC0415  this process signs in
 
         _start_log(environ)
+        from docker_credential_acr.log import log  # noqa: PLC0415
+
+        log.debug("%s: signing in with %s", host, chosen.method)
         settled = Deadline(began + chosen.timeout)
         watchdog.at_end += [child.end_all, cache.drop_unfinished]
         watchdog.rearm(settled.left() + GRACE, deadline.sentence, last_answer)

@@ -20,29 +20,28 @@ Docker and its kin call it, once it stands in their config.json:
 Try a sign-in by hand:
     echo myregistry.azurecr.io | docker-credential-acr get
 
-References: """
+References:
+"""
 
 
 def page(arguments: list[str]) -> Reply:
     """Return the overview, or the page of the reference that *arguments* name."""
     if not arguments:
-        indent = " " * 4
-        names = textwrap.fill(
-            ", ".join(REFERENCES), 88, initial_indent=indent, subsequent_indent=indent
-        )
-        return Reply(f"{_OVERVIEW}\n{names}\n".encode())
+        return Reply((_OVERVIEW + "".join(f"    {name}\n" for name in REFERENCES)).encode())
     name = arguments[0].strip("[]")
     if name not in REFERENCES:
         near = difflib.get_close_matches(name, REFERENCES, 1)
         also = f", did you mean {near[0]}?" if near else "; docker-credential-acr help lists them"
         return Reply(err=f"there is no reference {name!a}{also}\n".encode(), code=2)
     found = REFERENCES[name]
-    parts = (
-        ("What it means", found.cause),
-        ("How to check", found.check),
-        ("How to fix it", found.fix),
-    )
-    lines = [
-        f"{title}\n{textwrap.indent(textwrap.fill(text, 84), '    ')}\n" for title, text in parts
-    ]
-    return Reply((f"{name}\n\n" + "\n".join(lines)).encode())
+    parts = {
+        "What it means": found.cause,
+        "How to check": found.check,
+        "How to fix it": found.fix,
+    }
+    return Reply("\n".join([f"{name}\n", *map(_part, parts, parts.values())]).encode())
+
+
+def _part(title: str, text: str) -> str:
+    lines = textwrap.fill(text, 84, break_on_hyphens=False)
+    return f"{title}\n{textwrap.indent(lines, '    ')}\n"

@@ -8,7 +8,7 @@ silently into somebody else's sign-in.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_acr.errors import MethodUnavailable, NotSetUp
+from docker_credential_acr.errors import AudienceUnknown, MethodUnavailable, NotSetUp, SignInRefused
 from docker_credential_acr.log import log
 from docker_credential_acr.methods import (
     aks_node,
@@ -57,6 +57,11 @@ def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
             log.debug("%s: %s", name, reason.what)
             reasons[name] = reason
             continue
+        except AudienceUnknown:
+            raise
+        except SignInRefused as refusal:
+            refusal.what = f"{name}: {refusal.what}"  # nobody has named it
+            raise
         log.debug("%s: signed in", name)
         return token
     raise _nothing_found(reasons)

@@ -58,10 +58,14 @@ def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
 def _password(options: Options, sign_in: SignIn) -> Secret | None:
     if options.password_file:
         return sources.from_file(options.password_file, "certificate's password")
-    name = options.password_env or _PASSWORD
-    if options.password_env or sign_in.environ.get(name):
-        return sources.from_variable(name, sign_in, "certificate's password")
-    return None
+    meaning = "certificate's password"
+    if options.password_env:
+        return sources.from_variable(options.password_env, sign_in, meaning, "password_env")
+    return (
+        sources.from_variable(_PASSWORD, sign_in, meaning)
+        if sign_in.environ.get(_PASSWORD)
+        else None
+    )
 
 
 def credential(path: str, password: Secret | None, *, chain: bool) -> "dict[str, Any]":

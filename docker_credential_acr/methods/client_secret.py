@@ -58,5 +58,7 @@ def _secret(options: Options, sign_in: SignIn) -> Secret:
         return sources.from_file(options.client_secret_file, "client secret")
     if options.client_secret_command:
         return sources.from_command(options.client_secret_command, sign_in, "client secret")
-    name = options.client_secret_env or "AZURE_CLIENT_SECRET"
-    return sources.from_variable(name, sign_in, "client secret")
+    if options.client_secret_env:
+        key = "client_secret_env"
+        return sources.from_variable(options.client_secret_env, sign_in, "client secret", key)
+    return sources.from_variable("AZURE_CLIENT_SECRET", sign_in, "client secret")

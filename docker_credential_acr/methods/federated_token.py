@@ -55,7 +55,9 @@ def proof(options: Options, sign_in: SignIn) -> Secret:
         return sources.from_file(options.token_file, _MEANING)
     if options.token_command:
         return sources.from_command(options.token_command, sign_in, _MEANING)
-    return sources.from_variable(options.token_env or VARIABLE, sign_in, _MEANING)
+    if options.token_env:
+        return sources.from_variable(options.token_env, sign_in, _MEANING, "token_env")
+    return sources.from_variable(VARIABLE, sign_in, _MEANING)
 
 
 def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:

@@ -11,14 +11,19 @@ LARGEST = 64 * 1024  # bytes
 _COMMAND_SECONDS = 15.0
 
 
-def from_variable(name: str, sign_in: SignIn, meaning: str) -> Secret:
-    """Return the value of the variable *name*. Raises MethodUnavailable if it is not set or empty."""
+def from_variable(name: str, sign_in: SignIn, meaning: str, key: str | None = None) -> Secret:
+    """Return the value of the variable *name*, which stands in the settings under *key* if that is given.
+
+    Raises MethodUnavailable if it is not set or empty. What stands in the settings is not repeated:
+    somebody may have put the secret itself there.
+    """
     value = sign_in.environ.get(name, "")
+    where = f"the variable that {key} names" if key else name
     if not value:
         raise MethodUnavailable(
-            f"{name} is not set", f"set {name} to the {meaning}", "inputs-missing"
+            f"{where} is not set", f"set {where} to the {meaning}", "inputs-missing"
         )
-    return _checked(value, name, meaning)
+    return _checked(value, where, meaning)
 
 
 def from_file(path: str, meaning: str) -> Secret:
