@@ -55,8 +55,6 @@ class Session(requests.Session):
     def __init__(self, deadline: Deadline, *, metadata: bool = False) -> None:
         super().__init__()
         os.environ.pop("SSLKEYLOGFILE", None)  # urllib3 would write the session keys there
-        # For sessions that msal derives from this one (Service Fabric) and gives no timeout.
-        socket.setdefaulttimeout(READ_SECONDS)
         self._deadline = deadline
         self._retried = _METADATA_RETRIED if metadata else _RETRIED
         self._tries = TRIES + 1 if metadata else TRIES
@@ -221,6 +219,11 @@ def check_trust_variables() -> None:
             f"correct {name} or unset it",
             "tls-settings",
         )
+
+
+def bound_foreign_sessions() -> None:
+    """Bound the sessions that a library derives from ours without a timeout; for the whole process."""
+    socket.setdefaulttimeout(READ_SECONDS)
 
 
 def host_of(request: "PreparedRequest | requests.Request") -> str:

@@ -78,7 +78,7 @@ def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
     import msal  # noqa: PLC0415  an SDK is loaded when its method is used
 
     from docker_credential_acr.deadline import Deadline  # noqa: PLC0415
-    from docker_credential_acr.transport import Session  # noqa: PLC0415
+    from docker_credential_acr.transport import Session, bound_foreign_sessions  # noqa: PLC0415
 
     given = {name: getattr(options, name) for name in SELECTORS if getattr(options, name)}
     if len(given) > 1:
@@ -93,6 +93,8 @@ def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
         msal.UserAssignedManagedIdentity(**given) if given else msal.SystemAssignedManagedIdentity()
     )
     session = Session(deadline, metadata=True)
+    if sign_in.environ.get("IDENTITY_SERVER_THUMBPRINT"):  # Service Fabric: msal makes one of its own
+        bound_foreign_sessions()
     result: dict[str, Any] = {}
     try:
         if _in_cloud_shell(sign_in.environ):
