@@ -74,7 +74,9 @@ def detect(environ: Mapping[str, str]) -> Options:
     )
 
 
-def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
+def entra_token(  # noqa: C901  one list of what can go wrong
+    options: Options, sign_in: SignIn, audience: str
+) -> EntraToken:
     import msal  # noqa: PLC0415  an SDK is loaded when its method is used
 
     from docker_credential_acr.deadline import Deadline  # noqa: PLC0415
@@ -93,7 +95,9 @@ def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
         msal.UserAssignedManagedIdentity(**given) if given else msal.SystemAssignedManagedIdentity()
     )
     session = Session(deadline, metadata=True)
-    if sign_in.environ.get("IDENTITY_SERVER_THUMBPRINT"):  # Service Fabric: msal makes one of its own
+    if sign_in.environ.get(
+        "IDENTITY_SERVER_THUMBPRINT"
+    ):  # Service Fabric: msal makes one of its own
         bound_foreign_sessions()
     result: dict[str, Any] = {}
     try:
