@@ -24,6 +24,7 @@ _POLL_SECONDS = 0.05
 FAILURE_SECONDS = 10.0  # two tries, then silence: three calls at most in any ten seconds
 IDENTITY = "identity"  # stands where an entry has its host: a token that registries share
 _FAILED = ".failed"
+_AGO = " (a moment ago)"
 _TEMPORARY = ".tmp"
 _SWEEP_MARK = "swept"
 _SWEEP_EVERY = 3600.0  # seconds
@@ -226,7 +227,7 @@ def note_failure(folder: Folder | None, name: str, failed: Failure) -> None:
     """Remember that *name* failed, so that a storm of callers does not hammer those who refuse."""
     note = {
         "at": time.time(),
-        "what": failed.what,
+        "what": failed.what.removesuffix(_AGO),  # an identity's note may become a host's
         "hint": failed.hint,
         "reference": failed.reference,
     }
@@ -240,7 +241,7 @@ def raise_remembered(folder: Folder | None, name: str) -> None:
         return
     at, what, hint, reference = (note.get(key) for key in ("at", "what", "hint", "reference"))
     if isinstance(at, int | float) and 0 <= time.time() - at < FAILURE_SECONDS:
-        raise Failure(f"{what} (a moment ago)", str(hint), str(reference))
+        raise Failure(f"{what}{_AGO}", str(hint), str(reference))
 
 
 def failure(folder: Folder | None, name: str) -> dict[str, object] | None:
