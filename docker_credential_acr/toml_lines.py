@@ -5,6 +5,7 @@ One pass over the tokens that matter: comments, strings, brackets, key names, ``
 
 import re
 import tomllib
+from bisect import bisect_left
 
 _TOKEN = re.compile(
     r"""
@@ -25,6 +26,7 @@ def places(text: str) -> dict[Path, tuple[int, int]]:  # noqa: C901, PLR0912  on
     Keys of arrays of tables share one path; the first place counts.
     """
     found: dict[Path, tuple[int, int]] = {}
+    breaks = [-1, *(end.start() for end in re.finditer("\n", text))]  # there may be 100,000 lines
     table: Path = ()
     prefixes: list[Path] = []  # of open inline tables
     brackets: list[str] = []  # open brackets of values
@@ -34,8 +36,8 @@ def places(text: str) -> dict[Path, tuple[int, int]]:  # noqa: C901, PLR0912  on
     def note(base: Path) -> Path:
         path = base + tuple(part for part, _ in key)
         start = key[0][1]
-        column = start - text.rfind("\n", 0, start)
-        found.setdefault(path, (text.count("\n", 0, start) + 1, column))
+        line = bisect_left(breaks, start)
+        found.setdefault(path, (line, start - breaks[line - 1]))
         return path
 
     path: Path = ()
