@@ -93,8 +93,11 @@ def _bound(
 
 def _no_input(*_: object) -> None:
     write(1, _NO_INPUT)
-    write(2, _NO_INPUT)
-    os._exit(1)
+    try:
+        if os.fstat(1)[:3] != os.fstat(2)[:3]:  # on a terminal a person reads it once
+            write(2, _NO_INPUT)
+    finally:
+        os._exit(1)
 
 
 def read_input(limit: int) -> bytes:

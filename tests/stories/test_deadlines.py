@@ -5,7 +5,9 @@ with a registry and, where Entra is at fault, with a cloud of its own.
 """
 
 import os
+import pty
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 
 from tests.azure import Delay, Endless, Hang, Slow, Status
 from tests.azure.faults import Fault
-from tests.stories.program import Program, new_host, until
+from tests.stories.program import PATH, Program, new_host, until
 
 FIVE = {"ACR_CRED_TIMEOUT": "5"}
 
@@ -50,6 +52,17 @@ def half_input(program: Program) -> None:
     stdin.flush()
     assert program.finish(process).reference == "no-input"
     stdin.close()
+
+
+def at_a_terminal(program: Program) -> None:
+    """A person who typed the verb alone reads what is missing, and reads it once."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb") as screen, os.fdopen(theirs, "rb") as terminal:
+        process = subprocess.Popen(
+            [PATH, "get"], stdin=terminal, stdout=terminal, stderr=terminal, env=program.environ
+        )
+        assert process.wait(30) == 1
+        assert os.read(screen.fileno(), 4096).count(b"[no-input]") == 1
 
 
 def registry(fault: Fault, *references: str, kind: str = "exchange") -> Callable[[Program], None]:
@@ -104,6 +117,7 @@ STORIES = {
     "store without input": Story(no_input("store"), 4, 6),
     "erase without input": Story(no_input("erase"), 4, 6),
     "get with half an input": Story(half_input, 4, 6),
+    "get at a terminal": Story(at_a_terminal, 4, 6),
     "registry hangs": Story(registry(Hang(), "no-answer", "out-of-time"), 4, 8),
     "registry drips": Story(registry(Slow(2), "no-answer", "out-of-time"), 4, 8),
     "registry floods": Story(registry(Endless(), "answer-unusable"), 0, 8),
