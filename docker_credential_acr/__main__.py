@@ -150,12 +150,12 @@ def cached(given: bytes) -> "tuple[bytes, str, str, str] | tuple[bytes] | None":
     settings = entry.settings_stamp(get)
     suffixes: tuple[str, ...] = ()
     watched: tuple[bytes, ...] = ()
-    named = b""
+    named = fallback = b""
     if settings is not None:
         gate = entry.read_gate(folder, settings) if folder else None
         if gate is None:
             return None
-        suffixes, watched, named = gate
+        suffixes, watched, fallback, named = gate
     stamped = entry.stamp(get, settings, watched)
     host, found = None, None
     # A plain host that is in the cache passed the gate when it was saved.
@@ -167,7 +167,10 @@ def cached(given: bytes) -> "tuple[bytes, str, str, str] | tuple[bytes] | None":
 
         host = registry.host_in(server)
         if host is None or not registry.is_ours(host, suffixes, named):
-            return (NOT_FOUND,)
+            others = fallback or get(
+                "AZURE_ENVIRONMENT_FILEPATH"
+            )  # a helper, or a cloud of its own
+            return None if others else (NOT_FOUND,)
         found = entry.served(folder, host, stamped, time()) if folder else None
     if found is None or folder is None or host is None:
         return None

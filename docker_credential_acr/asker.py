@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_acr import cache, entry, paths
-from docker_credential_acr.cache import Folder
+from docker_credential_acr import cache, entry, paths, private_files
 from docker_credential_acr.errors import SettingsError
+from docker_credential_acr.private_files import Folder
 from docker_credential_acr.registry import is_ours
 from docker_credential_acr.secret import Secret
 
@@ -21,6 +21,7 @@ class Asker:
     folder: Folder | None
     suffixes: tuple[str, ...]
     named: bytes
+    fallback: str | None = None
     proof: Secret | None = None  # what the caller brought, where only that says who it is
 
     @property
@@ -32,15 +33,15 @@ def who_asks(environ: Mapping[str, str]) -> Asker:
     """Return who is asking. Raises SettingsError if the settings cannot be used."""
     settings = entry.settings_stamp(environ.get)
     path = paths.cache_folder(environ.get)
-    folder = cache.open_folder(path)
+    folder = private_files.open_folder(path)
     if path and folder is None and environ.get("ACR_CRED_DEBUG"):
         from docker_credential_acr import log  # noqa: PLC0415
 
         log.start(environ["ACR_CRED_DEBUG"])
         log.log.debug("no cache: %s cannot be made or used", path)
-    suffixes, watched, named = _gate(folder, settings)
+    suffixes, watched, fallback, named = _gate(folder, settings)
     stamped = entry.stamp(environ.get, settings, watched)
-    return Asker(environ, settings, stamped, folder, suffixes, named)
+    return Asker(environ, settings, stamped, folder, suffixes, named, fallback.decode() or None)
 
 
 def asking_for(host: str, environ: Mapping[str, str]) -> Asker | None:
@@ -69,10 +70,10 @@ def _mentioned(host: str, environ: Mapping[str, str]) -> bool:
 
 def _gate(
     folder: Folder | None, settings: tuple[object, ...] | None
-) -> tuple[tuple[str, ...], tuple[bytes, ...], bytes]:
+) -> tuple[tuple[str, ...], tuple[bytes, ...], bytes, bytes]:
     """Return what the settings say about hosts, written down for the fast staircase if it is not yet."""
     if settings is None:
-        return (), (), b""
+        return (), (), b"", b""
     found = entry.read_gate(folder.path, settings) if folder else None
     if found is None:
         from docker_credential_acr.settings import load  # noqa: PLC0415
@@ -83,6 +84,7 @@ def _gate(
         parts = [
             " ".join(loaded.suffixes).encode(),
             b"\0".join(watched),
+            (loaded.fallback or "").encode(),
             *map(str.encode, hosts),
             b"",
         ]
@@ -91,5 +93,5 @@ def _gate(
         cache.save(
             folder, entry.file_name(entry.GATE, stamped), entry.head(entry.GATE, stamped) + body
         )
-        found = loaded.suffixes, tuple(watched), b"\n" + b"\n".join(parts[2:])
+        found = loaded.suffixes, tuple(watched), parts[2], b"\n" + b"\n".join(parts[3:])
     return found

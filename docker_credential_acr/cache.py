@@ -11,11 +11,11 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
-from docker_credential_acr import entry
+from docker_credential_acr import entry, private_files
 from docker_credential_acr.deadline import Deadline, doing
 from docker_credential_acr.errors import Failure
+from docker_credential_acr.private_files import NO_FOLLOW, TEMPORARY, Folder, names, remove
 
 # How long a waiter waits for each lock. A holder that was stopped costs one sign-in per 8 s, never one
 # for each waiter: only the holder of the second lock goes on, however long that takes.
@@ -25,53 +25,10 @@ FAILURE_SECONDS = 10.0  # two tries, then silence: three calls at most in any te
 IDENTITY = "identity"  # stands where an entry has its host: a token that registries share
 _FAILED = ".failed"
 _AGO = " (a moment ago)"
-_TEMPORARY = ".tmp"
 _SWEEP_MARK = "swept"
 _SWEEP_EVERY = 3600.0  # seconds
 _SWEEP_NAMES = 200
 _DEAD_AFTER = 24 * 3600.0  # seconds since the last change; no token lives that long
-_PRIVATE = 0o700
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """The cache folder; *fd* keeps it the same one whatever happens to its name (POSIX only)."""
-
-    path: str
-    fd: int | None
-
-    def name(self, name: str) -> str:
-        return name if self.fd is not None else os.path.join(self.path, name)
-
-
-def open_folder(path: str | None) -> Folder | None:
-    """Return the folder *path*, created 0700 or made so; None if it cannot be had or is not ours."""
-    if not path:
-        return None
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path, _PRIVATE)
-        if os.name != "nt" and _is_ours(path):
-            os.chmod(path, _PRIVATE)  # whatever the umask, then or when it was made
-        if os.name == "nt":
-            return Folder(path, None)
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
-        found = os.fstat(fd)
-        if found.st_uid != os.geteuid():
-            os.close(fd)
-            return None
-    except (OSError, ValueError):
-        return None
-    return Folder(path, fd)
-
-
-def _is_ours(path: str) -> bool:
-    """Tell whether *path* is a folder of ours with other rights than it should have; not a link."""
-    found = os.lstat(path)
-    mode = stat.S_IMODE(found.st_mode)
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and mode != _PRIVATE
 
 
 def rendered(username: str, secret: str) -> bytes:
@@ -87,44 +44,9 @@ def body(times: tuple[int, int, int, int], answer: bytes, notes: Mapping[str, ob
 
 def save(folder: Folder | None, name: str, data: bytes) -> None:
     """Replace the file *name* whole; a full disk or a read-only home is not an error here."""
-    if folder is None:
-        return
-    temporary = f"{name}.{os.getpid():x}{time.monotonic_ns():x}{_TEMPORARY}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | getattr(os, "O_BINARY", 0)
-    try:
-        descriptor = os.open(folder.name(temporary), flags, 0o600, dir_fd=folder.fd)
-    except (OSError, ValueError):
-        return
-    _unfinished.add((folder, temporary))
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            if os.name != "nt":
-                os.fchmod(descriptor, 0o600)  # whatever the umask
-            file.write(data)
-        os.replace(
-            folder.name(temporary), folder.name(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd
-        )
-    except OSError:
-        remove(folder, temporary)
-    finally:
-        _unfinished.discard((folder, temporary))
-    _sweep(folder)
-
-
-_unfinished: set[tuple[Folder, str]] = set()
-
-
-def drop_unfinished() -> None:
-    """Remove temporary files of a write that will not be finished: for the watchdog."""
-    for folder, temporary in list(_unfinished):
-        remove(folder, temporary)
-
-
-def remove(folder: Folder | None, name: str) -> None:
-    if folder is None:
-        return
-    with contextlib.suppress(OSError, ValueError):
-        os.unlink(folder.name(name), dir_fd=folder.fd)
+    if folder is not None:
+        private_files.save(folder, name, data)
+        _sweep(folder)
 
 
 @contextlib.contextmanager
@@ -159,7 +81,7 @@ def turn(
 def _open_lock(folder: Folder | None, name: str) -> int | None:
     if folder is None:
         return None
-    flags = os.O_RDWR | os.O_CREAT | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
+    flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(folder.name(name), flags, 0o600, dir_fd=folder.fd)
     except (OSError, ValueError):
@@ -208,15 +130,6 @@ def holds(folder: Folder | None, name: str, data: bytes) -> bool:
 def knows(folder: Folder | None, host: str) -> bool:
     """Tell whether anything is kept for *host*."""
     return any(name.startswith(_prefix(host)) for name in names(folder))
-
-
-def names(folder: Folder | None) -> list[str]:
-    if folder is None:
-        return []
-    try:
-        return os.listdir(folder.path if folder.fd is None else folder.fd)
-    except OSError:
-        return []
 
 
 def _prefix(host: str) -> str:
@@ -270,7 +183,7 @@ def _sweep(folder: Folder) -> None:
         os.utime(folder.name(_SWEEP_MARK), dir_fd=folder.fd)
     except FileNotFoundError:
         with contextlib.suppress(OSError):
-            flags = os.O_WRONLY | os.O_CREAT | _NO_FOLLOW
+            flags = os.O_WRONLY | os.O_CREAT | NO_FOLLOW
             os.close(os.open(folder.name(_SWEEP_MARK), flags, 0o600, dir_fd=folder.fd))
         return
     except OSError:
@@ -280,6 +193,6 @@ def _sweep(folder: Folder) -> None:
         os.scandir(folder.fd if folder.fd is not None else folder.path) as found,
     ):
         for _, item in zip(range(_SWEEP_NAMES), found, strict=False):
-            limit = _SWEEP_EVERY if item.name.endswith(_TEMPORARY) else _DEAD_AFTER
+            limit = _SWEEP_EVERY if item.name.endswith(TEMPORARY) else _DEAD_AFTER
             if now - item.stat(follow_symlinks=False).st_mtime > limit:
                 remove(folder, item.name)  # a lock, too: at worst two sign in where one would do

@@ -61,10 +61,17 @@ def environment(environ: "Mapping[str, str]") -> dict[str, str]:
     return {**clean, "ACR_CRED_NESTED": "1"}
 
 
-def run(
-    arguments: list[str], deadline: Deadline, most: float, environ: "Mapping[str, str]"
+def run(  # noqa: PLR0913, PLR0917  a process has that many sides
+    arguments: list[str],
+    deadline: Deadline,
+    most: float,
+    environ: "Mapping[str, str]",
+    given: bytes = b"",
+    largest: int = LARGEST,
 ) -> Result:
     """Run a program and return its output; *most* is its time limit in seconds.
+
+    *given* is its standard input; more than *largest* bytes of output count as a fault of its own.
 
     Raises OSError if it cannot be started, OutOfTime if the deadline has passed already.
     """
@@ -73,7 +80,7 @@ def run(
     with _starting:
         process = subprocess.Popen(
             arguments,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if given else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=os.environ.get("SYSTEMROOT") if os.name == "nt" else "/",
@@ -83,11 +90,12 @@ def run(
         _running.add(process)
     out, err = bytearray(), bytearray()
     readers = [
-        threading.Thread(target=_collect, args=(pipe, into), daemon=True)
+        threading.Thread(target=_collect, args=(pipe, into, largest), daemon=True)
         for pipe, into in ((process.stdout, out), (process.stderr, err))
     ]
-    for reader in readers:
-        reader.start()
+    writer = threading.Thread(target=_feed, args=(process.stdin, given), daemon=True)
+    for thread in (*readers, *([writer] if given else [])):
+        thread.start()
     code: int | None
     try:
         code = process.wait(seconds)
@@ -97,14 +105,20 @@ def run(
         code = None
     finally:
         end(process)
-    return Result(None if len(out) > LARGEST else code, bytes(out), bytes(err[:LARGEST]))
+    return Result(None if len(out) > largest else code, bytes(out), bytes(err[:LARGEST]))
 
 
-def _collect(pipe: "IO[bytes] | None", into: bytearray) -> None:
+def _feed(pipe: "IO[bytes] | None", given: bytes) -> None:
+    assert pipe is not None  # noqa: S101  asked for above
+    with contextlib.suppress(OSError, ValueError), pipe:  # it may not want to read
+        pipe.write(given)
+
+
+def _collect(pipe: "IO[bytes] | None", into: bytearray, largest: int) -> None:
     assert pipe is not None  # noqa: S101  asked for above
     with pipe, contextlib.suppress(OSError, ValueError):
         while part := os.read(pipe.fileno(), 65536):
-            if len(into) <= LARGEST:  # the rest is read and dropped, so that the program can end
+            if len(into) <= largest:  # the rest is read and dropped, so that the program can end
                 into += part
 
 

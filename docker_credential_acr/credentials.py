@@ -10,14 +10,13 @@ import random
 from collections.abc import Callable
 from time import time
 
-from docker_credential_acr import cache, entry, renewal
+from docker_credential_acr import cache, entry, private_files, renewal
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.deadline import Deadline
-from docker_credential_acr.errors import Failure
+from docker_credential_acr.errors import Failure, NoCredential
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_acr.exchange import RegistryToken
     from docker_credential_acr.settings import RegistrySettings
 
 _JITTER = 0.1  # of a life of 3 h: 18 minutes
@@ -90,6 +89,8 @@ def _obtained(
         cache.raise_remembered(who.folder, name)
         try:
             answer, data = _new_entry(host, who, prepare)
+        except NoCredential:
+            raise  # nothing failed
         except _EachCaller:
             cache.save(who.folder, name, each_caller)  # the next ones need no turn to find out
             raise
@@ -116,53 +117,57 @@ def renew(
         return found[0] if found and not found[1] else None
 
     def claimed() -> bool:
-        return renewal.marker(name) in cache.names(folder)
+        return renewal.marker(name) in private_files.names(folder)
 
     with cache.turn(folder, name, deadline, look) as fresh:
         if fresh is None and folder is not None and claimed():
             _, data = _new_entry(host, who, prepare)
             if claimed():  # an erase or a login in between ends the right to save
                 cache.save(folder, name, data)
-        cache.remove(folder, renewal.marker(name))
+        private_files.remove(folder, renewal.marker(name))
 
 
 def _new_entry(
     host: str, who: Asker, prepare: Callable[["RegistrySettings"], Deadline]
 ) -> tuple[bytes, bytes]:
     """Sign in and exchange; return the rendered answer and the whole entry."""
+    from docker_credential_acr import sign_in  # noqa: PLC0415
     from docker_credential_acr.settings import for_host, load  # noqa: PLC0415  this process signs in
-    from docker_credential_acr.sign_in import each_caller, registry_token  # noqa: PLC0415
 
     chosen = for_host(load(who.settings_path), host, who.environ)
-    if each_caller(chosen, who):
+    if sign_in.each_caller(chosen, who):
         raise _EachCaller
     deadline = prepare(chosen)
     begins = entry.head(host, who.stamped)
-    worked = _notes(_data(host, who), begins).get("audience")
-    token, audience = registry_token(chosen, who, deadline, worked)
-    answer = cache.rendered(chosen.username, token.secret.reveal())
-    notes = {"method": chosen.method, "audience": audience}
-    _log(f"{host}: registry token obtained with {chosen.method}, good until {token.expires}")
-    ahead = chosen.refresh == "background" and not _runs_commands(chosen.options)
-    return answer, begins + cache.body(times(token, chosen.min_ttl, ahead=ahead), answer, notes)
+    found = sign_in.obtain(chosen, who, deadline, _notes(_data(host, who), begins))
+    answer = cache.rendered(found.username, found.secret.reveal())
+    _log(f"{host}: credential obtained with {chosen.method}, good until {found.expires}")
+    ahead = chosen.refresh == "background" and not _runs_commands(chosen)
+    body = cache.body(
+        times(found.issued, found.expires, found.min_ttl, ahead=ahead), answer, found.notes
+    )
+    return answer, begins + body
 
 
-def _runs_commands(options: object) -> bool:
+def _runs_commands(chosen: "RegistrySettings") -> bool:
     """Tell whether a ``_command`` option is set: nobody wants its prompt out of nowhere."""
-    named = [key for key in dir(options) if key.endswith("_command")]
-    return any(getattr(options, key) for key in named)
+    return any(
+        getattr(options, key)
+        for options in (chosen.options, chosen.sign_in[1])
+        for key in dir(options)
+        if key.endswith("_command")
+    )
 
 
-def times(token: "RegistryToken", min_ttl: int, *, ahead: bool) -> tuple[int, int, int, int]:
-    """Return when *token* was issued, ages, may no longer be served and expires; from the token itself.
+def times(issued: int, expires: int, min_ttl: int, *, ahead: bool) -> tuple[int, int, int, int]:
+    """Return when a credential was issued, ages, may no longer be served and expires.
 
     *ahead* says that a process of its own renews it once it ages: after half its life and a part of
     the rest that is drawn here, so that a fleet that started together does not renew together.
     """
-    until = token.expires - min_ttl
-    life = token.expires - token.issued
-    ages = token.issued + life / 2 + life * _JITTER * random.random()  # noqa: S311  no secret
-    return token.issued, min(until, int(ages)) if ahead else until, until, token.expires
+    until, life = expires - min_ttl, expires - issued
+    ages = issued + life / 2 + life * _JITTER * random.random()  # noqa: S311  no secret
+    return issued, min(until, int(ages)) if ahead else until, until, expires
 
 
 def _notes(data: bytes | None, begins: bytes) -> dict[str, object]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT = b"docker-credential-acr 1\n"
 PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789-."  # bytes of a host that is sent as it is cached
-GATE = "settings"  # stands where an entry has its host; no host is a single word
+GATE = "gate"  # stands where an entry has its host; no host is a single word
 LARGEST = 64 * 1024  # bytes; an answer has to fit into one pipe buffer
 LARGEST_GATE = 4 * 1024 * 1024  # bytes; some 100,000 hosts of a customer's own domains
 
@@ -141,11 +141,12 @@ def head(host: str, stamped: bytes) -> bytes:
 
 def read_gate(
     folder: str, settings: "tuple[object, ...]"
-) -> "tuple[tuple[str, ...], tuple[bytes, ...], bytes] | None":
+) -> "tuple[tuple[str, ...], tuple[bytes, ...], bytes, bytes] | None":
     """Return what the settings say about hosts, as the slow path wrote it down: no TOML on a hit.
 
-    The parts are the suffixes of custom clouds, the files whose change counts for the stamp, and the
-    hosts of other forms that are named exactly, each on a line of its own between line breaks.
+    The parts are the suffixes of custom clouds, the files whose change counts for the stamp, the
+    helper for other hosts, and the hosts of other forms that are named exactly, each on a line of its
+    own between line breaks.
     """
     stamped = ascii(settings).encode()
     begins = head(GATE, stamped)
@@ -153,12 +154,12 @@ def read_gate(
     if data is None or not data.startswith(begins):
         return None
     try:
-        suffixes, watched, hosts = data[len(begins) :].split(b"\n", 2)
+        suffixes, watched, fallback, hosts = data[len(begins) :].split(b"\n", 3)
         found = tuple(suffixes.decode().split())
     except ValueError:  # half of it, as a crash of the machine may leave it: it is written anew
         return None
     files = tuple(watched.split(b"\0")) if watched else ()
-    return found, files, b"\n" + hosts
+    return found, files, fallback, b"\n" + hosts
 
 
 def read_private(path: str, largest: int = LARGEST) -> "bytes | None":

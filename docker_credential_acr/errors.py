@@ -5,6 +5,7 @@ Failure                      a sentence, the next step, and a reference that `he
 ├── SettingsError            the settings file or a variable is wrong
 ├── MethodUnavailable        nothing to try here: `automatic` goes on to the next method
 │   └── NotSetUp             not a trace of it, which nobody needs to read about
+├── NoCredential             the host wants none: clients are told that nothing was found
 ├── SignInRefused            tried, and Entra said no: `automatic` stops
 │   └── AudienceUnknown      the tenant or cloud does not know the audience: another one is tried
 ├── RegistryRefused          the registry said no to an identity that Entra knows
@@ -47,6 +48,10 @@ class MethodUnavailable(Failure):
 
 
 class NotSetUp(MethodUnavailable):
+    pass
+
+
+class NoCredential(Failure):
     pass
 
 

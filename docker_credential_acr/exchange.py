@@ -6,12 +6,12 @@ answer has no ``expires_in``, so its times come from the token.
 """
 
 import json
-from base64 import urlsafe_b64decode
+from base64 import b64encode, urlsafe_b64decode
 from dataclasses import dataclass
 
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, RegistryRefused, Unreachable
-from docker_credential_acr.methods.contract import EntraToken
+from docker_credential_acr.methods.contract import EntraToken, Login
 from docker_credential_acr.secret import Secret
 
 TYPE_CHECKING = False
@@ -61,6 +61,24 @@ def registry_token(login_server: str, token: EntraToken, deadline: Deadline) -> 
             "token-unusable",
         )
     return found
+
+
+def accepts(login_server: str, login: Login, deadline: Deadline) -> bool:
+    """Tell whether the registry takes *login*: what clients do with it (Azure/acr Token-BasicAuth.md).
+
+    Nothing is asked for but the answer itself. Raises RegistryRefused, Unreachable, OutOfTime.
+    """
+    from docker_credential_acr.transport import Session  # noqa: PLC0415
+
+    pair = f"{login.username}:{login.secret.reveal()}".encode()
+    response = Session(deadline).get(
+        f"https://{login_server}/oauth2/token",
+        params={"service": login_server},
+        headers={"Authorization": f"Basic {b64encode(pair).decode()}"},
+    )
+    if response.status_code in (200, 401):
+        return response.status_code == 200  # noqa: PLR2004  HTTP
+    raise _refusal(login_server, response)
 
 
 def read(text: object, login_server: str) -> RegistryToken | None:

@@ -69,6 +69,14 @@ def cache_folder(get: "Lookup") -> "str | None":
     return None if os.geteuid() else "/run/" + NAME  # the kubelet is root without HOME
 
 
+def data_folder(get: "Lookup") -> "str | None":
+    """Return the folder of ours for what must not be lost: kept logins and sign-ins; None: no home."""
+    base = _folder(
+        get, "LOCALAPPDATA", "XDG_DATA_HOME", "/.local/share", "/Library/Application Support"
+    )
+    return base and f"{base}/{NAME}/kept"
+
+
 def _folder(get: "Lookup", windows: str, xdg: str, unix: str, mac: str) -> "str | None":
     if os.name == "nt":
         return get(windows)

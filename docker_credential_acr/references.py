@@ -256,6 +256,36 @@ REFERENCES: dict[str, Reference] = {
         "curl -v https://HOST/v2/",
         "Remove what answers in its place from the way.",
     ),
+    "anonymous-pull": Reference(
+        "The settings say that this registry is pulled from without a credential (method anonymous).",
+        "Look at the host's table in the settings.",
+        "Nothing, if the registry allows anonymous pull; set another method to push or to sign in.",
+    ),
+    "password-missing": Reference(
+        "No password is at hand for the admin user or the repository token.",
+        "Look at the password keys of the host's table, and at what docker-credential-acr list shows.",
+        "Give password_file, password_env or password_command; or docker login; for a repository token: docker-credential-acr login HOST --generate.",
+    ),
+    "passwords-refused": Reference(
+        "The registry refused every password of the admin user or the repository token: renewed elsewhere, expired, or the user is disabled.",
+        "az acr show --name NAME --query adminUserEnabled; az acr token show --registry NAME --name TOKEN",
+        "Give the new password, or enable the user again. A new password of a repository token takes about a minute to be known everywhere.",
+    ),
+    "registry-not-found": Reference(
+        "Azure Resource Manager has no such registry, or the identity that asks cannot see it.",
+        "az acr show --name NAME --query id",
+        "Give the resource id by registry_id, and the identity a role on the registry.",
+    ),
+    "arm-denied": Reference(
+        "The identity that sign_in names may not read or make the registry's passwords.",
+        "az role assignment list --assignee CLIENT_ID --scope REGISTRY_ID",
+        "Grant it a role with Microsoft.ContainerRegistry/registries/listCredentials/action (or generateCredentials/action), or give the passwords by password_file.",
+    ),
+    "arm-refused": Reference(
+        "Azure Resource Manager did not accept the request or the identity.",
+        "az rest --method get --url REGISTRY_ID?api-version=2025-11-01",
+        "Check sign_in, tenant_id and cloud in the settings.",
+    ),
     "registry-refused": Reference(
         "The registry does not accept the identity: another tenant, no role at all, or ARM tokens turned off (authentication-as-arm).",
         "az acr show --name NAME, and the registry's Access control page",

@@ -1,4 +1,4 @@
-"""The settings as a JSON Schema (draft 7), for editors: rendered from what ``settings`` reads.
+"""The settings as a JSON Schema (draft 7), for editors: rendered from what ``settings_keys`` says.
 
 ``python -m docker_credential_acr.schema > docker_credential_acr/settings.schema.json`` renews the
 shipped file; a test holds it against this module. What a schema cannot say: that ``cloud`` names a
@@ -9,15 +9,21 @@ import dataclasses
 import json
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, get_type_hints
 
-from docker_credential_acr import settings
-from docker_credential_acr.methods import METHODS
+from docker_credential_acr import settings_keys
+from docker_credential_acr.methods import ENTRA_METHODS, METHODS
 
 # One text for every key. A key that several methods take means the same to each of them.
 TOP = {
     "version": "The version of this file's form.",
+    "fallback": "The credential helper that is asked about every other registry: NAME for "
+    "docker-credential-NAME.",
+    "store": "The credential helper that keeps docker login's user names and passwords; without it the "
+    "first one that works. file is a file of this user's own.",
+    "allow_unencrypted": "Whether the sign-in of browser and device-code may be kept in plain text where "
+    "there is no store for its key.",
     "defaults": "What holds for every registry without a table that says otherwise.",
     "registries": 'One table for each registry or pattern, such as "team.azurecr.io" or "*.azurecr.io"; '
     "the exact host counts before patterns, a longer pattern before a shorter one.",
@@ -34,6 +40,8 @@ REGISTRY = {
     "Azure Resource Manager.",
     "tenant_id": "The Entra tenant to sign in to; without it AZURE_TENANT_ID.",
     "min_ttl": "Seconds that a cached token must still be good for; one with less is renewed first.",
+    "password_ttl": "Seconds after which a password of an admin user or a repository token is "
+    "verified again.",
     "timeout": "Seconds that one answer may take in all.",
     "refresh": "How an ageing token is renewed: by a background process, or inline, by a get that waits.",
     "certificate_file": "The file that holds the certificate and its private key, PEM or PKCS#12.",
@@ -43,14 +51,23 @@ REGISTRY = {
     "client_secret_command": "The program, with its arguments, that prints the client secret; no shell.",
     "file": "The azure.json of an AKS node; without it /etc/kubernetes/azure.json.",
     "object_id": "The object id of the managed identity.",
-    "password_env": "The variable that holds the password of the certificate file.",
-    "password_file": "The file that holds the password of the certificate file.",
+    "password_command": "The program, with its arguments, that prints the password; no shell.",
+    "password_env": "The variable that holds the password (certificate file, admin user, token).",
+    "password_file": "The file that holds the password (certificate file, admin user, token).",
+    "password2_command": "The program, with its arguments, that prints the second password; no shell.",
+    "password2_env": "The variable that holds the second password.",
+    "password2_file": "The file that holds the second password.",
+    "registry_id": "The resource id of the registry, /subscriptions/...; without it Azure Resource "
+    "Manager is searched.",
     "resource_id": "The resource id of the managed identity, /subscriptions/...",
     "send_chain": "Whether the certificates are sent along, which subject-name-and-issuer sign-in needs.",
     "service_connection_id": "The Azure Pipelines service connection: resourceId in its page's address.",
+    "sign_in": "The method that signs in to Azure Resource Manager to read the passwords; its options "
+    "stand beside it.",
     "subscription": "The subscription whose account the Azure CLI takes; a name or an id.",
     "token_command": "The program, with its arguments, that prints the federated token; no shell.",
     "token_env": "The variable that holds the federated token.",
+    "token_name": "The name of the repository-scoped token in the registry.",
     "token_file": "The file that holds the federated token; read anew for every sign-in.",
 }
 CLOUD = {
@@ -62,16 +79,18 @@ CLOUD = {
 }
 
 _EXACTLY = {
-    "login_server": settings.HOST_FORM,
-    "audience": settings.AUDIENCE_FORM,
-    "suffix": settings.SUFFIX_FORM,
-    "authority": settings.ADDRESS_FORM,
-    "arm_endpoint": settings.ADDRESS_FORM,
+    **{key: form for key, (form, _, _) in settings_keys.FORMS.items()},
+    "fallback": settings_keys.HELPER_FORM,
+    "store": settings_keys.HELPER_FORM,
+    "suffix": settings_keys.SUFFIX_FORM,
+    "authority": settings_keys.ADDRESS_FORM,
+    "arm_endpoint": settings_keys.ADDRESS_FORM,
 }
 _ONE_OF = {
     "method": list(METHODS),
-    "username": list(settings.USER_NAMES),
-    "refresh": list(settings.REFRESHES),
+    "sign_in": list(ENTRA_METHODS),
+    "username": list(settings_keys.USER_NAMES),
+    "refresh": list(settings_keys.REFRESHES),
 }
 
 Schema = dict[str, Any]
@@ -79,7 +98,7 @@ Schema = dict[str, Any]
 
 def schema() -> Schema:
     """Return the JSON Schema of the settings file."""
-    name = {"pattern": _whole(settings.NAME_FORM)}
+    name = {"pattern": _whole(settings_keys.NAME_FORM)}
     many: Schema = {"allOf": [_ref("registry"), {"not": {"required": ["login_server"]}}]}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -87,6 +106,9 @@ def schema() -> Schema:
         **_table(
             {
                 "version": _described(TOP["version"], {"const": 1}),
+                "fallback": _described(TOP["fallback"], _helper("fallback")),
+                "store": _described(TOP["store"], _helper("store")),
+                "allow_unencrypted": _described(TOP["allow_unencrypted"], {"type": "boolean"}),
                 "defaults": _described(TOP["defaults"], many),
                 "registries": _described(
                     TOP["registries"],
@@ -101,9 +123,9 @@ def schema() -> Schema:
 
 def _registry() -> Schema:
     """Options stand beside the method that takes them, and nowhere else."""
-    keys = _keys(settings.Common)
+    keys = _keys(settings_keys.Common)
     own = {
-        name: _keys(method.Options, settings.option_names(method.Options))
+        name: _keys(method.Options, settings_keys.option_names(method.Options))
         for name, method in METHODS.items()
     }
     every = {key: kind for options in own.values() for key, kind in options.items()}
@@ -111,14 +133,21 @@ def _registry() -> Schema:
         key: _described(REGISTRY[key], _value(key, kind))
         for key, kind in (keys | dict(sorted(every.items()))).items()
     }
-    for name, default in _defaults(settings.Common).items():
+    for name, default in _defaults(settings_keys.Common).items():
         properties[name]["default"] = default
     conditions = [
-        {
-            "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
-            "then": {"propertyNames": {"enum": [*keys, *sorted(options)]}},
-        }
+        _taking(
+            {"method": name},
+            [*keys, *sorted(options)],
+            [] if "sign_in" not in options else ["sign_in"],
+        )
         for name, options in own.items()
+    ]
+    conditions += [
+        _taking({"method": name, "sign_in": other}, [*keys, *sorted({*options, *own[other]})])
+        for name, options in own.items()
+        if "sign_in" in options
+        for other in ENTRA_METHODS
     ]
     nobody: Schema = {
         "if": {"not": {"required": ["method"]}},
@@ -128,9 +157,25 @@ def _registry() -> Schema:
     return {**_table(properties), "allOf": conditions}
 
 
+def _taking(values: Mapping[str, str], taken: list[str], absent: Collection[str] = ()) -> Schema:
+    """Return that a table with these *values*, and without the keys *absent*, takes these keys alone."""
+    named: Schema = {
+        "properties": {key: {"const": value} for key, value in values.items()},
+        "required": list(values),
+    }
+    without = [{"not": {"required": [key]}} for key in absent]
+    condition = {"allOf": [named, *without]} if without else named
+    return {"if": condition, "then": {"propertyNames": {"enum": taken}}}
+
+
+def _helper(key: str) -> Schema:
+    itself = {"not": {"pattern": _whole(r"acr(\.exe)?")}}
+    return {"type": "string", "pattern": _whole(_EXACTLY[key]), **itself}
+
+
 def _cloud() -> Schema:
-    kinds = _keys(settings.CloudTable)
-    fields = dataclasses.fields(settings.CloudTable)
+    kinds = _keys(settings_keys.CloudTable)
+    fields = dataclasses.fields(settings_keys.CloudTable)
     needed = [field.name for field in fields if field.default is dataclasses.MISSING]
     table = _table({key: _described(CLOUD[key], _value(key, kinds[key])) for key in kinds})
     return {**table, "required": needed}
@@ -156,7 +201,7 @@ def _value(key: str, kind: Any) -> Schema:
     if kind is bool:
         return {"type": "boolean"}
     if kind is int:
-        low, high = settings.RANGES[key]
+        low, high = settings_keys.RANGES[key]
         return {"type": "integer", "minimum": low, "maximum": high}
     if kind is str:
         return text | ({"pattern": _whole(_EXACTLY[key])} if key in _EXACTLY else {})

@@ -1,10 +1,11 @@
-"""A registry token for one host: which audience, whose Entra token, and the exchange.
+"""The answer for one host: which method, which audience, whose Entra token, and the exchange.
 
 Entra tokens are shared between the registries of one identity: 50 registries cost one sign-in and 50
 exchanges. A token for Azure Resource Manager could manage the subscription and is never written to disk.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import time
 
@@ -16,17 +17,35 @@ from docker_credential_acr.errors import (
     AudienceUnknown,
     OutOfTime,
     RegistryRefused,
+    SettingsError,
     SignInRefused,
     Unreachable,
 )
 from docker_credential_acr.exchange import RegistryToken
 from docker_credential_acr.log import log
-from docker_credential_acr.methods import METHODS, federated_token
+from docker_credential_acr.memory import Remembered
+from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS, federated_token
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from docker_credential_acr.secret import Secret
 from docker_credential_acr.settings import RegistrySettings
+from docker_credential_acr.verification import accepted
 
 _ENTRA_SECONDS = 300  # what a shared Entra token must have left
+
+
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """What a client is to be given; times in seconds since 1970.
+
+    *notes* are for the next time, and *min_ttl* are the seconds that must be left for it to be served.
+    """
+
+    username: str
+    secret: Secret
+    issued: int
+    expires: int
+    min_ttl: int
+    notes: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +81,18 @@ class _Errand:
 
 def each_caller(chosen: RegistrySettings, who: Asker) -> bool:
     """Tell whether the stamp of *who* does not say which caller this is, only what it brings does."""
-    options = chosen.options
-    if who.proof is not None or not isinstance(options, federated_token.Options):
+    bringing = _bringing(chosen)
+    if who.proof is not None or bringing is None:
         return False
-    return federated_token.each_caller(options, who.environ)
+    return federated_token.each_caller(bringing, who.environ)
+
+
+def _bringing(chosen: RegistrySettings) -> federated_token.Options | None:
+    """Return how the caller's own token is had, for the host's method or for who signs in for it."""
+    for options in (chosen.options, chosen.sign_in[1]):
+        if isinstance(options, federated_token.Options):
+            return options
+    return None
 
 
 def told_apart(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> Asker:
@@ -74,14 +101,58 @@ def told_apart(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> Aske
     The fast staircase does not know that stamp, so it never answers. What is no JWT with both has no
     cache at all. Raises Failure if the proof cannot be had.
     """
-    if not each_caller(chosen, who):
+    bringing = _bringing(chosen)
+    if bringing is None or not each_caller(chosen, who):
         return who
-    proof = federated_token.proof(chosen.options, _told(chosen, who, deadline))
+    proof = federated_token.proof(bringing, _told(chosen, who, deadline))
     claims = exchange.jwt_claims(proof.reveal()) or {}
     named = claims.get("iss"), claims.get("sub")
     if not all(isinstance(part, str) and part for part in named):
         return replace(who, proof=proof, folder=None)
     return replace(who, proof=proof, stamped=who.stamped + ascii(named).encode())
+
+
+def obtain(
+    chosen: RegistrySettings, who: Asker, deadline: Deadline, notes: Mapping[str, object]
+) -> Obtained:
+    """Return what *chosen* has for its host; *notes* are those of the last time. Raises Failure."""
+    if chosen.method in LOGIN_METHODS:
+        return _login(chosen, who, deadline, notes)
+    token, audience = registry_token(chosen, who, deadline, notes.get("audience"))
+    found = {"method": chosen.method, "audience": audience}
+    return Obtained(
+        chosen.username, token.secret, token.issued, token.expires, chosen.min_ttl, found
+    )
+
+
+def _login(
+    chosen: RegistrySettings, who: Asker, deadline: Deadline, notes: Mapping[str, object]
+) -> Obtained:
+    """Return the login that the registry takes; it says nothing of its life, so it is verified often."""
+    told = _told(chosen, who, deadline)
+    logins = LOGIN_METHODS[chosen.method].logins(
+        chosen.options, told, lambda: for_arm(chosen, who, deadline)
+    )
+    login, marks = accepted(chosen.login_server, logins, notes.get("passwords"), deadline)
+    now = int(time())
+    found = {"method": chosen.method, "passwords": marks}
+    return Obtained(login.username, login.secret, now, now + chosen.password_ttl, 0, found)
+
+
+def for_arm(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> EntraToken:
+    """Sign in to Azure Resource Manager as ``sign_in`` of the settings says; nothing is written down.
+
+    Raises SettingsError if the cloud has none on record, and what the method raises.
+    """
+    if chosen.cloud.arm is None:
+        raise SettingsError(
+            f"the Azure Resource Manager of the cloud {chosen.cloud.name} is not on record",
+            "give it: [clouds.NAME] with arm_endpoint, or the passwords by password_file",
+            "settings-invalid",
+        )
+    method, options = chosen.sign_in
+    told = _told(chosen, who, deadline)
+    return ENTRA_METHODS[method].entra_token(options, told, chosen.cloud.arm)
 
 
 def registry_token(
@@ -158,18 +229,22 @@ def _entra_token(errand: _Errand, refused: EntraToken | None) -> EntraToken:
 def _signed_in(errand: _Errand) -> EntraToken:
     chosen = errand.chosen
     told = _told(chosen, errand.who, errand.deadline)
-    return METHODS[chosen.method].entra_token(chosen.options, told, errand.audience)
+    return ENTRA_METHODS[chosen.method].entra_token(chosen.options, told, errand.audience)
 
 
 def _told(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> SignIn:
     return SignIn(
         chosen.host,
+        chosen.login_server,
         chosen.cloud,
         chosen.authority,
         chosen.tenant_id,
         who.environ,
         deadline,
+        Remembered(who.folder, who.stamped),
         who.proof,
+        chosen.store,
+        chosen.allow_unencrypted,
     )
 
 

@@ -20,11 +20,19 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("entry", "clouds", "deadline", "log", "toml_lines"),
     ("__main__", "child", "docker_config"),
     ("renewal",),
-    ("watchdog", "network_faults", "cache"),
-    ("transport",),
+    ("watchdog", "network_faults", "private_files"),
+    ("cache",),
+    ("transport", "memory"),
     ("methods.contract",),
-    ("methods.entra", "methods.sources", "exchange"),
-    ("methods.client_secret", "methods.managed_identity", "methods.cli_program"),
+    ("methods.entra", "methods.sources", "methods.anonymous", "exchange"),
+    ("arm", "verification", "methods.passwords"),
+    (
+        "methods.client_secret",
+        "methods.managed_identity",
+        "methods.cli_program",
+        "methods.admin_user",
+        "methods.repository_token",
+    ),
     ("methods.azure_cli", "methods.azure_developer_cli"),
     ("methods.assertion", "methods.job"),
     (
@@ -37,6 +45,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("methods.aks_node",),
     ("methods.automatic",),
     ("methods",),
+    ("settings_keys",),
+    ("settings_reader",),
     ("settings",),
     ("schema", "asker"),
     ("sign_in",),
@@ -56,7 +66,12 @@ KEEPERS: dict[str, tuple[str, ...]] = {
     "cryptography": ("methods.",),
     "filelock": ("cache",),
     "tomllib": ("settings", "toml_lines"),
-    "requests": ("transport", "network_faults", "exchange"),  # exchange: for its types only
+    "requests": (
+        "transport",
+        "network_faults",
+        "exchange",
+        "arm",
+    ),  # the last two: for its types only
     "socket": ("transport",),
     "ssl": ("transport", "network_faults"),
     "truststore": ("transport",),
@@ -135,6 +150,6 @@ def test_rooms_stay_small(name: str) -> None:
     """A module that outgrows its limit is split by noun, never into utils."""
     path = ROOT.joinpath(*name.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    limit = {"references": 400, "settings": 500}.get(name, 330)
+    limit = {"references": 400}.get(name, 330)
 
     assert len(file.read_text(encoding="utf-8").splitlines()) <= limit

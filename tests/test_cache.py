@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_acr import cache
-from docker_credential_acr.cache import Folder
+from docker_credential_acr import cache, private_files
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, OutOfTime, Unreachable
+from docker_credential_acr.private_files import Folder
 from tests.stories.program import PATH, Program
 
 HOST = "team.azurecr.io"
@@ -25,7 +25,7 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    found = cache.open_folder(str(tmp_path / "cache"))
+    found = private_files.open_folder(str(tmp_path / "cache"))
     assert found
     return found
 
@@ -50,7 +50,7 @@ class TestFolder:
     def test_it_is_made_for_its_owner_alone(self, tmp_path: Path) -> None:
         old = os.umask(0)
         try:
-            found = cache.open_folder(str(tmp_path / "a" / "b" / "cache"))
+            found = private_files.open_folder(str(tmp_path / "a" / "b" / "cache"))
         finally:
             os.umask(old)
         assert found
@@ -61,23 +61,23 @@ class TestFolder:
     def test_it_is_made_so_when_it_was_there(self, tmp_path: Path, wrong: int) -> None:
         (tmp_path / "cache").mkdir()
         (tmp_path / "cache").chmod(wrong)
-        assert cache.open_folder(str(tmp_path / "cache"))
+        assert private_files.open_folder(str(tmp_path / "cache"))
         assert mode(tmp_path / "cache") == 0o700
 
     def test_a_link_is_not_followed(self, tmp_path: Path) -> None:
         (tmp_path / "real").mkdir(mode=0o700)
         (tmp_path / "cache").symlink_to(tmp_path / "real")
-        assert cache.open_folder(str(tmp_path / "cache")) is None
+        assert private_files.open_folder(str(tmp_path / "cache")) is None
 
     @root
     def test_somebody_elses_is_not_used(self, tmp_path: Path) -> None:
         (tmp_path / "cache").mkdir(mode=0o700)
         os.chown(tmp_path / "cache", 12345, -1)
-        assert cache.open_folder(str(tmp_path / "cache")) is None
+        assert private_files.open_folder(str(tmp_path / "cache")) is None
 
     @pytest.mark.parametrize("path", [None, "", "/dev/null/cache", "a\0b", "/proc/nowhere/cache"])
     def test_one_that_cannot_be_had_is_none(self, path: str | None) -> None:
-        assert cache.open_folder(path) is None
+        assert private_files.open_folder(path) is None
 
 
 class TestSave:
@@ -93,7 +93,7 @@ class TestSave:
 
     def test_nothing_else_is_left(self, folder: Folder) -> None:
         cache.save(folder, NAME, b"data")
-        assert set(cache.names(folder)) <= {NAME, "swept"}
+        assert set(private_files.names(folder)) <= {NAME, "swept"}
 
     def test_readers_see_the_old_or_the_new_and_nothing_between(self, folder: Folder) -> None:
         whole = [bytes([letter]) * 50_000 for letter in b"abc"]
@@ -140,23 +140,23 @@ class TestSave:
         cache.save(folder, "a\0b", b"data")
         cache.save(folder, "x" * 300, b"data")
         cache.save(None, NAME, b"data")
-        assert not [name for name in cache.names(folder) if name.endswith(".tmp")]
+        assert not [name for name in private_files.names(folder) if name.endswith(".tmp")]
         shutil.rmtree(folder.path)
         cache.save(folder, NAME, b"data")
-        assert cache.names(folder) == []
+        assert private_files.names(folder) == []
 
 
 class TestTurn:
     def test_what_is_there_is_given_without_a_lock(self, folder: Folder) -> None:
         with cache.turn(folder, NAME, Deadline.after(1), lambda: b"found") as found:
             assert found == b"found"
-        assert cache.names(folder) == []
+        assert private_files.names(folder) == []
 
     def test_the_lock_is_released_and_its_file_kept(self, folder: Folder) -> None:
         for _ in range(2):
             with cache.turn(folder, NAME, Deadline.after(1), nothing) as found:
                 assert found is None
-            assert cache.names(folder) == [f"{NAME}.lock"]
+            assert private_files.names(folder) == [f"{NAME}.lock"]
             assert mode(f"{folder.path}/{NAME}.lock") == 0o600
 
     def test_an_exception_releases_it_too(self, folder: Folder) -> None:
@@ -251,18 +251,18 @@ class TestErase:
         for name in (*gone, *kept):
             put(folder, name)
         cache.erase(folder, HOST)
-        assert sorted(cache.names(folder)) == sorted(kept)
+        assert sorted(private_files.names(folder)) == sorted(kept)
 
     def test_a_port_is_part_of_the_host(self, folder: Folder) -> None:
         for name in ("cr.example+5000@1", "cr.example@1"):
             put(folder, name)
         cache.erase(folder, "cr.example:5000")
-        assert cache.names(folder) == ["cr.example@1"]
+        assert private_files.names(folder) == ["cr.example@1"]
 
     def test_the_shared_tokens_go_too(self, folder: Folder) -> None:
         put(folder, f"{cache.IDENTITY}@1")
         cache.erase(folder, HOST)
-        assert cache.names(folder) == []
+        assert private_files.names(folder) == []
 
     def test_nothing_is_no_error(self, folder: Folder) -> None:
         cache.erase(folder, HOST)
@@ -319,7 +319,11 @@ class TestSweep:
         for number in range(500):
             put(folder, f"{number}.tmp", 2 * HOUR)
         cache.save(folder, NAME, b"data")
-        assert 300 <= len([name for name in cache.names(folder) if name.endswith(".tmp")]) < 500
+        assert (
+            300
+            <= len([name for name in private_files.names(folder) if name.endswith(".tmp")])
+            < 500
+        )
 
     def test_a_strange_name_is_no_obstacle(self, folder: Folder) -> None:
         put(folder, "swept", 2 * HOUR)
@@ -327,7 +331,7 @@ class TestSweep:
         os.utime(f"{folder.path}/folder", (1, 1))
         os.symlink("/nowhere", f"{folder.path}/link")
         cache.save(folder, NAME, b"data")
-        assert NAME in cache.names(folder)
+        assert NAME in private_files.names(folder)
 
 
 def can_mount() -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_acr import asker, cache, credentials, entry, paths
+from docker_credential_acr import asker, cache, credentials, entry, paths, private_files
 from docker_credential_acr.clouds import REGISTRY_AUDIENCE
 from docker_credential_acr.commands.docker_helper import list_hosts
 from docker_credential_acr.deadline import Deadline
@@ -178,7 +178,7 @@ class TestWithoutACache:
         assert person.token(host) != person.token(host)
 
     def test_a_lock_that_cannot_be_had_is_done_without(self, person: Person, host: str) -> None:
-        folder = cache.open_folder(str(person.folder))
+        folder = private_files.open_folder(str(person.folder))
         assert folder
         for suffix in (".lock", ".lock2"):
             os.mkdir(str(person.entry(host)) + suffix)
@@ -196,7 +196,7 @@ class TestStoppedHolder:
         self, person: Person, host: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(cache, "_LOCKS", {".lock": 0.3, ".lock2": 60.0})
-        folder = cache.open_folder(str(person.folder))
+        folder = private_files.open_folder(str(person.folder))
         holding, done = threading.Event(), threading.Event()
 
         def stand() -> None:

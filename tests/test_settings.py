@@ -4,7 +4,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import jsonschema
 import pytest
@@ -15,14 +15,8 @@ from docker_credential_acr import clouds
 from docker_credential_acr.errors import LONGEST, SettingsError, sentence
 from docker_credential_acr.methods import METHODS, client_secret, managed_identity
 from docker_credential_acr.schema import schema
-from docker_credential_acr.settings import (
-    LARGEST,
-    Settings,
-    for_host,
-    load,
-    option_names,
-    parse,
-)
+from docker_credential_acr.settings import LARGEST, Settings, for_host, load, parse
+from docker_credential_acr.settings_keys import option_names
 from tests.azure import FakeAzure
 from tests.stories.program import GUID, NOT_FOUND, Program, new_host
 
@@ -325,7 +319,7 @@ class TestChoice:
         kinds: dict[str, set[object]] = {}
         for method in METHODS.values():
             for key in option_names(method.Options):
-                kinds.setdefault(key, set()).add(method.Options.__annotations__[key])
+                kinds.setdefault(key, set()).add(get_type_hints(method.Options)[key])
         assert [key for key, found in kinds.items() if len(found) > 1] == []
 
 

@@ -10,10 +10,10 @@ from time import monotonic
 import docker_credential_acr
 from docker_credential_acr import (
     asker,
-    cache,
     credentials,
     deadline,
     entry,
+    private_files,
     registry,
 )
 from docker_credential_acr.asker import asking_for
@@ -23,6 +23,7 @@ from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import (
     NOT_FOUND,
     Failure,
+    NoCredential,
     SettingsError,
     printable,
 )
@@ -56,6 +57,8 @@ def get(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply
         last = old and entry.render(server, old)
         waiting, prepare = _bounds(host, environ, watchdog, last)
         return Reply(entry.render(server, credentials.obtain(host, who, waiting, prepare)))
+    except NoCredential:
+        return NO_CREDENTIALS
     except Failure as failure:
         if environ.get("ACR_CRED_DEBUG"):
             _log_failure(environ, failure)
@@ -100,7 +103,7 @@ def _bounds(
 
         log.debug("%s: signing in with %s", host, chosen.method)
         settled = Deadline(began + chosen.timeout)
-        watchdog.at_end += [child.end_all, cache.drop_unfinished]
+        watchdog.at_end += [child.end_all, private_files.drop_unfinished]
         watchdog.rearm(settled.left() + GRACE, deadline.sentence, last_answer)
         return settled
 
@@ -132,7 +135,7 @@ def _hosts(environ: "Mapping[str, str]") -> dict[str, str]:
     except SettingsError:
         who, settings = None, Settings()
     suffixes, named = (who.suffixes, who.named) if who else ((), b"")
-    files = set(cache.names(who.folder)) if who else set()
+    files = set(private_files.names(who.folder)) if who else set()
     stamped = who.stamped if who else b""
     cached = {name.partition("@")[0].replace("+", ":") for name in files if "@" in name}
     helped = {

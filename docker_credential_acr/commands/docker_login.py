@@ -2,7 +2,16 @@
 
 from time import time
 
-from docker_credential_acr import cache, credentials, deadline, entry, paths, registry, renewal
+from docker_credential_acr import (
+    cache,
+    credentials,
+    deadline,
+    entry,
+    paths,
+    private_files,
+    registry,
+    renewal,
+)
 from docker_credential_acr.asker import asking_for, who_asks
 from docker_credential_acr.commands.docker_input import (
     GET_LIMIT,
@@ -37,7 +46,7 @@ def store(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Rep
             return NO_SERVER
         if not login.get("username"):
             return NO_USER
-        watchdog.at_end += [child.end_all, cache.drop_unfinished]
+        watchdog.at_end += [child.end_all, private_files.drop_unfinished]
         watchdog.host = f"{printable(server)[:80]}: ".encode()
         _keep(server, login["username"], login.get("secret", ""), environ)
     except Failure as failure:
@@ -100,14 +109,16 @@ def _keep(server: str, username: str, secret: str, environ: "Mapping[str, str]")
     who = told_apart(chosen, who, Deadline.after(chosen.timeout))
     name = entry.file_name(host, who.stamped)
     begins = entry.head(host, who.stamped)
-    cache.remove(who.folder, renewal.marker(name))  # a running renewal may not save any more
+    private_files.remove(
+        who.folder, renewal.marker(name)
+    )  # a running renewal may not save any more
     with cache.turn(who.folder, name, Deadline.after(deadline.DEFAULT_SECONDS), lambda: None):
         current = entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
         if current is not None and f'"Secret":"{secret}"}}'.encode() in current:
             return  # docker login hands back what get has just answered
         answer = cache.rendered(chosen.username, secret)
         notes = {"method": "store"}
-        times = credentials.times(token, chosen.min_ttl, ahead=False)
+        times = credentials.times(token.issued, token.expires, chosen.min_ttl, ahead=False)
         data = begins + cache.body(times, answer, notes)
         cache.save(who.folder, name, data)
         cache.forget_failure(who.folder, name)
@@ -136,7 +147,7 @@ def erase(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Rep
 
 
 def _forget(host: str, environ: "Mapping[str, str]") -> None:
-    folder = cache.open_folder(paths.cache_folder(environ.get))
+    folder = private_files.open_folder(paths.cache_folder(environ.get))
     if not registry.is_ours(host) and not cache.knows(folder, host):
         return
     cache.erase(folder, host)  # at once, and with it a running renewal's right to save

@@ -6,7 +6,9 @@ A new method is a new file here, a row of the table, and a row in README.
 from collections.abc import Mapping
 
 from docker_credential_acr.methods import (
+    admin_user,
     aks_node,
+    anonymous,
     automatic,
     azure_cli,
     azure_developer_cli,
@@ -16,11 +18,12 @@ from docker_credential_acr.methods import (
     federated_token,
     github_actions,
     managed_identity,
+    repository_token,
     workload_identity,
 )
-from docker_credential_acr.methods.contract import Method
+from docker_credential_acr.methods.contract import EntraMethod, LoginMethod, Method
 
-METHODS: Mapping[str, Method] = {
+ENTRA_METHODS: Mapping[str, EntraMethod] = {
     "automatic": automatic,
     "azure-cli": azure_cli,
     "azure-developer-cli": azure_developer_cli,
@@ -33,3 +36,9 @@ METHODS: Mapping[str, Method] = {
     "managed-identity": managed_identity,
     "aks-node": aks_node,
 }
+LOGIN_METHODS: Mapping[str, LoginMethod] = {
+    "admin-user": admin_user,
+    "repository-token": repository_token,
+    "anonymous": anonymous,
+}
+METHODS: Mapping[str, Method] = {**ENTRA_METHODS, **LOGIN_METHODS}

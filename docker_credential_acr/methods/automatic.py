@@ -21,12 +21,12 @@ from docker_credential_acr.methods import (
     managed_identity,
     workload_identity,
 )
-from docker_credential_acr.methods.contract import EntraToken, Method, SignIn
+from docker_credential_acr.methods.contract import EntraMethod, EntraToken, SignIn
 
 INPUTS: tuple[str, ...] = ()
 SECRET_INPUTS: tuple[str, ...] = ()
 
-ORDER: Mapping[str, Method] = {
+ORDER: Mapping[str, EntraMethod] = {
     "client-secret": client_secret,
     "client-certificate": client_certificate,
     "workload-identity": workload_identity,

@@ -2,10 +2,11 @@
 
 A method is one module and one row of the table. The module has ``Options`` (a frozen dataclass whose
 fields are keys of the settings), ``INPUTS`` and ``SECRET_INPUTS`` (the variables it reads),
-``detect`` (cheap local signals only, for ``automatic``) and ``entra_token``.
+``detect`` (cheap local signals only, for ``automatic``), and one of the two kinds of result:
+``entra_token``, which is exchanged at the registry, or ``logins``, finished user names and passwords.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,21 +24,41 @@ class EntraToken:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """A user name and a password that the registry itself knows."""
+
+    username: str
+    secret: Secret
+
+
+class Memory(Protocol):
+    """What a method may leave for its next run: nothing secret, lost at any time."""
+
+    def recall(self, name: str) -> str | None:
+        """Return what was remembered as *name* and has not run out, or None."""
+
+    def remember(self, name: str, text: str, seconds: float) -> None:
+        """Keep *text* as *name* for *seconds*."""
+
+
+@dataclass(frozen=True, slots=True)
 class SignIn:
     """What a method is told: for whom to sign in, where, and how long it may take."""
 
     host: str
+    login_server: str
     cloud: Cloud
     authority: str | None  # host name; None where a cloud has none of its own on record
     tenant_id: str | None
     environ: Mapping[str, str]
     deadline: Deadline
+    memory: Memory
     proof: Secret | None = None  # the caller's assertion, where it has been looked at already
+    store: str | None = None  # the credential helper that the settings name for what is kept
+    allow_unencrypted: bool = False  # whether a sign-in may be kept in plain text
 
 
-class Method(Protocol):
-    """The contract, held by modules."""
-
+class _Described(Protocol):
     INPUTS: tuple[str, ...]
     SECRET_INPUTS: tuple[str, ...]
     Options: type[Any]
@@ -45,9 +66,29 @@ class Method(Protocol):
     def detect(self, environ: Mapping[str, str]) -> Any:
         """Return the options that local signals suggest. Raises MethodUnavailable with the reason."""
 
+
+class EntraMethod(_Described, Protocol):
+    """Signs in to Entra ID; held by modules."""
+
     def entra_token(self, options: Any, sign_in: SignIn, audience: str) -> EntraToken:
         """Sign in for *audience*.
 
         Raises MethodUnavailable if there is nothing to try with here, SignInRefused if it was tried
         and refused, AudienceUnknown if only the audience was, Unreachable if nothing answered.
         """
+
+
+class LoginMethod(_Described, Protocol):
+    """Brings user names and passwords that need no sign-in; held by modules."""
+
+    def logins(
+        self, options: Any, sign_in: SignIn, arm_token: Callable[[], EntraToken]
+    ) -> Iterator[Login]:
+        """Yield the logins of the host in the order in which they are tried; each is verified.
+
+        *arm_token* signs in to Azure Resource Manager, the way the settings' ``sign_in`` says.
+        Raises MethodUnavailable if there is none, and what ``entra_token`` and ``arm`` raise.
+        """
+
+
+Method = EntraMethod | LoginMethod

@@ -20,14 +20,15 @@ from docker_credential_acr.errors import (
     sentence,
 )
 from docker_credential_acr.exchange import registry_token
-from docker_credential_acr.methods import METHODS
+from docker_credential_acr.methods import ENTRA_METHODS, METHODS
 from docker_credential_acr.references import REFERENCES
 from docker_credential_acr.schema import schema
-from docker_credential_acr.settings import option_names
+from docker_credential_acr.settings_keys import option_names
 from tests.azure.tokens import peek
 from tests.methods.worlds import WORLDS, Machine
 
-pytestmark = pytest.mark.parametrize("name", METHODS)
+every = pytest.mark.parametrize("name", METHODS)
+entra = pytest.mark.parametrize("name", ENTRA_METHODS)
 
 OFFLINE = """
 import sys
@@ -47,10 +48,12 @@ except MethodUnavailable as reason:
 """
 
 
+@entra
 def test_it_has_a_world(name: str) -> None:
     assert name in WORLDS
 
 
+@every
 def test_options_are_frozen_and_have_defaults(name: str) -> None:
     options = METHODS[name].Options
     assert dataclasses.is_dataclass(options)
@@ -61,12 +64,14 @@ def test_options_are_frozen_and_have_defaults(name: str) -> None:
             setattr(made, field.name, "x")
 
 
+@every
 def test_options_are_of_types_that_settings_can_hold(name: str) -> None:
     hints = get_type_hints(METHODS[name].Options)
     kinds = {kind for key, kind in hints.items() if key in option_names(METHODS[name].Options)}
     assert kinds <= {str | None, tuple[str, ...] | None, bool, int, str}
 
 
+@every
 def test_every_input_is_part_of_the_stamp(name: str) -> None:
     """Who changes one is another asker, and never answered with the first one's token."""
     assert set(METHODS[name].INPUTS) <= set(entry.VARIABLES)
@@ -74,6 +79,7 @@ def test_every_input_is_part_of_the_stamp(name: str) -> None:
     assert not set(METHODS[name].SECRET_INPUTS) & set(entry.VARIABLES)
 
 
+@every
 def test_every_option_has_a_row_in_the_schema(name: str) -> None:
     registry = schema()["definitions"]["registry"]
     options = option_names(METHODS[name].Options)
@@ -86,6 +92,7 @@ def test_every_option_has_a_row_in_the_schema(name: str) -> None:
     assert options <= set(rules[name]["propertyNames"]["enum"])
 
 
+@every
 def test_an_empty_environment_is_nothing_to_try_and_nobody_is_asked(name: str) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", OFFLINE, name],
@@ -102,6 +109,7 @@ def test_an_empty_environment_is_nothing_to_try_and_nobody_is_asked(name: str) -
     assert reference in REFERENCES
 
 
+@entra
 def test_what_it_finds_by_itself_signs_in(name: str, machine: Machine) -> None:
     WORLDS[name].right(machine)
     module = METHODS[name]
@@ -109,6 +117,7 @@ def test_what_it_finds_by_itself_signs_in(name: str, machine: Machine) -> None:
     assert machine.token(name, options).secret.reveal() in machine.azure.secrets
 
 
+@entra
 def test_the_token_is_for_the_registry_and_the_registry_takes_it(
     name: str, machine: Machine, host: str
 ) -> None:
@@ -120,12 +129,14 @@ def test_the_token_is_for_the_registry_and_the_registry_takes_it(
     assert found.expires - found.issued == machine.azure.registry(host).token_life
 
 
+@entra
 def test_the_audience_is_the_one_that_is_asked_for(name: str, machine: Machine) -> None:
     WORLDS[name].right(machine)
     token = machine.token(name, audience="https://management.azure.com")
     assert peek(token.secret.reveal())[1]["aud"] == "https://management.azure.com"
 
 
+@entra
 def test_a_refusal_is_a_refusal(name: str, machine: Machine, host: str) -> None:
     """And not "nothing to try", which would let another identity sign in."""
     WORLDS[name].right(machine)
@@ -140,6 +151,7 @@ def test_a_refusal_is_a_refusal(name: str, machine: Machine, host: str) -> None:
     assert failure.what[0].islower() or failure.what.startswith("Entra")
 
 
+@entra
 def test_an_audience_that_nobody_knows_is_told_apart(name: str, machine: Machine) -> None:
     """It is the only refusal after which another audience is tried."""
     machine.azure.audiences.discard(REGISTRY_AUDIENCE)
@@ -149,6 +161,7 @@ def test_an_audience_that_nobody_knows_is_told_apart(name: str, machine: Machine
     assert raised.value.reference == "audience-unknown"
 
 
+@entra
 def test_past_the_deadline_nobody_is_asked(name: str, machine: Machine) -> None:
     WORLDS[name].right(machine)
     machine.seconds = 0
@@ -157,6 +170,7 @@ def test_past_the_deadline_nobody_is_asked(name: str, machine: Machine) -> None:
     assert machine.azure.requests == []
 
 
+@entra
 def test_nothing_of_a_sign_in_is_written(name: str, machine: Machine, bare: str) -> None:
     """No SDK cache, no log: the home stays empty."""
     WORLDS[name].right(machine)

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from docker_credential_acr.clouds import CLOUDS, REGISTRY_AUDIENCE
 from docker_credential_acr.deadline import Deadline
-from docker_credential_acr.methods import METHODS, aks_node
+from docker_credential_acr.memory import Remembered
+from docker_credential_acr.methods import ENTRA_METHODS, aks_node
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from tests.azure import FakeAzure
 from tests.azure.az import install_az
@@ -49,13 +50,14 @@ class Machine:
 
     def sign_in(self) -> SignIn:
         tenant = self.tenant or os.environ.get("AZURE_TENANT_ID")
-        deadline = Deadline.after(self.seconds)
-        return SignIn(new_host(), CLOUD, CLOUD.authority, tenant, os.environ, deadline)
+        deadline, host = Deadline.after(self.seconds), new_host()
+        nothing = Remembered(None, b"")
+        return SignIn(host, host, CLOUD, CLOUD.authority, tenant, os.environ, deadline, nothing)
 
     def token(
         self, method: str, options: Any = None, audience: str = REGISTRY_AUDIENCE
     ) -> EntraToken:
-        module = METHODS[method]
+        module = ENTRA_METHODS[method]
         chosen = module.Options() if options is None else options
         return module.entra_token(chosen, self.sign_in(), audience)
 
@@ -164,7 +166,7 @@ def virtual_machine(machine: Machine) -> None:
 
 
 def unknown_identity(_: Machine) -> object:
-    options = METHODS["managed-identity"].Options
+    options = ENTRA_METHODS["managed-identity"].Options
     return options(client_id="00000000-aaaa-bbbb-cccc-dddddddddddd")
 
 

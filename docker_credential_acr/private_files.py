@@ -1,0 +1,101 @@
+"""Files that are ours alone: a folder 0700, files 0600 that are only ever replaced whole."""
+
+import contextlib
+import os
+import stat
+import time
+from dataclasses import dataclass
+
+TEMPORARY = ".tmp"
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_PRIVATE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The cache folder; *fd* keeps it the same one whatever happens to its name (POSIX only)."""
+
+    path: str
+    fd: int | None
+
+    def name(self, name: str) -> str:
+        return name if self.fd is not None else os.path.join(self.path, name)
+
+
+def open_folder(path: str | None) -> Folder | None:
+    """Return the folder *path*, created 0700 or made so; None if it cannot be had or is not ours."""
+    if not path:
+        return None
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, _PRIVATE)
+        if os.name != "nt" and _is_ours(path):
+            os.chmod(path, _PRIVATE)  # whatever the umask, then or when it was made
+        if os.name == "nt":
+            return Folder(path, None)
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | NO_FOLLOW)
+        found = os.fstat(fd)
+        if found.st_uid != os.geteuid():
+            os.close(fd)
+            return None
+    except (OSError, ValueError):
+        return None
+    return Folder(path, fd)
+
+
+def _is_ours(path: str) -> bool:
+    """Tell whether *path* is a folder of ours with other rights than it should have; not a link."""
+    found = os.lstat(path)
+    mode = stat.S_IMODE(found.st_mode)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and mode != _PRIVATE
+
+
+def save(folder: Folder, name: str, data: bytes) -> bool:
+    """Replace the file *name* whole; tell whether that worked."""
+    temporary = f"{name}.{os.getpid():x}{time.monotonic_ns():x}{TEMPORARY}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(folder.name(temporary), flags, 0o600, dir_fd=folder.fd)
+    except (OSError, ValueError):
+        return False
+    _unfinished.add((folder, temporary))
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if os.name != "nt":
+                os.fchmod(descriptor, 0o600)  # whatever the umask
+            file.write(data)
+        os.replace(
+            folder.name(temporary), folder.name(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd
+        )
+    except OSError:
+        remove(folder, temporary)
+        return False
+    finally:
+        _unfinished.discard((folder, temporary))
+    return True
+
+
+_unfinished: set[tuple[Folder, str]] = set()
+
+
+def drop_unfinished() -> None:
+    """Remove temporary files of a write that will not be finished: for the watchdog."""
+    for folder, temporary in list(_unfinished):
+        remove(folder, temporary)
+
+
+def remove(folder: Folder | None, name: str) -> None:
+    if folder is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        os.unlink(folder.name(name), dir_fd=folder.fd)
+
+
+def names(folder: Folder | None) -> list[str]:
+    if folder is None:
+        return []
+    try:
+        return os.listdir(folder.path if folder.fd is None else folder.fd)
+    except OSError:
+        return []
