@@ -14,7 +14,11 @@ from typing import NamedTuple
 from tests.azure import FakeAzure
 from tests.azure.tokens import base64url
 
-PATH = os.path.join(os.path.dirname(sys.executable), "docker-credential-acr")
+# The frozen program, or another installation, if it is named; else the wheel beside this Python.
+PATH = os.environ.get("ACR_TESTS_PROGRAM") or os.path.join(
+    os.path.dirname(sys.executable), "docker-credential-acr"
+)
+FROZEN = os.path.isdir(os.path.join(os.path.dirname(os.path.realpath(PATH)), "_internal"))
 GUID = "00000000-0000-0000-0000-000000000000"
 NOT_FOUND = b"credentials not found in native keychain\n"
 NO_SERVER = b"no credentials server URL\n"

@@ -1,0 +1,1 @@
+"""What people install: built here by ``packaging/build``, each part by one command."""

@@ -1,0 +1,32 @@
+"""The table of what can be built; ``packaging/build`` sets up the environment and calls this."""
+
+import sys
+from collections.abc import Callable
+
+from shipping import frozen, sbom
+from shipping.places import BuildError
+
+COMMANDS: dict[str, Callable[[], object]] = {
+    "frozen": frozen.one_folder,
+    "one-file": frozen.one_file,
+    "sbom": lambda: print(sbom.write()),
+}
+
+
+def main(arguments: list[str]) -> int:
+    names = list(COMMANDS) if arguments == ["all"] else arguments
+    unknown = [name for name in names if name not in COMMANDS]
+    if not names or unknown:
+        print(f"packaging/build {'|'.join(COMMANDS)}|all", file=sys.stderr)
+        return 2
+    try:
+        for name in names:
+            COMMANDS[name]()
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

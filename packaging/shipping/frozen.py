@@ -1,0 +1,98 @@
+"""The frozen program: built by PyInstaller from the spec, held to its size, and told what it grew by."""
+
+import json
+import os
+import shutil
+import sys
+
+from shipping import archives, licenses
+from shipping.places import (
+    BUILD,
+    DIST,
+    FOLDER,
+    LICENSES,
+    NAME,
+    PROGRAM,
+    ROOT,
+    SUFFIX,
+    BuildError,
+    files,
+    run,
+    target,
+)
+
+ONE_FILE = os.path.join(DIST, f"{NAME}-one-file{SUFFIX}")
+SIZES = os.path.join(ROOT, "packaging", "frozen", "sizes.json")
+LARGEST = {"folder": 45_000_000, "download": 14_000_000}  # bytes; design 9 and issue 7
+_SPEC = os.path.join(ROOT, "packaging", "frozen", f"{NAME}.spec")
+_SHOWN = 12  # parts of the folder, largest first
+
+
+def one_folder() -> None:
+    """Build the program in one folder with the licences of all that is in it, and its archive."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    _pyinstaller("folder")
+    with open(os.path.join(FOLDER, LICENSES), "w", encoding="utf-8", newline="\n") as file:
+        file.write(licenses.text(FOLDER))
+    shutil.copy(os.path.join(ROOT, "LICENSE"), FOLDER)
+    archive = archives.of_folder()
+    compare({"folder": size(FOLDER), "download": os.path.getsize(archive)})
+    print(_largest_parts())
+    print(f"\n{PROGRAM}\n{archive}")
+
+
+def one_file() -> None:
+    """Build the program in one file, which unpacks itself at every start."""
+    _pyinstaller("file", ACR_ONE_FILE="1")
+    os.replace(os.path.join(DIST, NAME + SUFFIX), ONE_FILE)
+    compare({"one file": os.path.getsize(ONE_FILE)})
+    print(f"\n{ONE_FILE}")
+
+
+def _pyinstaller(kind: str, **variables: str) -> None:
+    scratch = os.path.join(BUILD, kind)
+    dist = os.path.join(scratch, "dist") if kind == "folder" else DIST
+    os.makedirs(DIST, exist_ok=True)
+    arguments = ["--noconfirm", "--clean", "--distpath", dist, "--workpath", scratch, _SPEC]
+    run(sys.executable, "-m", "PyInstaller", "--log-level", "WARN", *arguments, **variables)
+    if kind == "folder":
+        os.replace(os.path.join(dist, NAME), FOLDER)
+
+
+def size(folder: str) -> int:
+    """Return the bytes of all files under *folder*, each in whole blocks as a disk keeps them."""
+    paths = [os.path.join(folder, name) for name in files(folder)]
+    return sum(-(-os.lstat(path).st_size // 4096) * 4096 for path in paths)
+
+
+def compare(now: dict[str, int]) -> None:
+    """Print *now* beside what was recorded last, keep it, and refuse what is too large."""
+    with open(SIZES, encoding="utf-8") as file:
+        every = json.load(file)
+    before = every.setdefault(target(), {})
+    print(f"{target():<16}{'MB':>8}{'before':>10}{'change':>10}{'at most':>10}")
+    for key, value in now.items():
+        last, most = before.get(key), LARGEST.get(key)
+        change = "" if last is None else f"{(value - last) / 1e6:+.2f}"
+        told = "" if last is None else f"{last / 1e6:.2f}"
+        bound = "" if most is None else f"{most / 1e6:.0f}"
+        print(f"{key:<16}{value / 1e6:>8.2f}{told:>10}{change:>10}{bound:>10}")
+    before |= now
+    with open(SIZES, "w", encoding="utf-8", newline="\n") as file:
+        json.dump(every, file, indent=2, sort_keys=True)
+        file.write("\n")
+    large = [key for key, value in now.items() if value > LARGEST.get(key, value)]
+    if large:
+        raise BuildError(f"too large: {', '.join(large)}; see packaging/frozen for what is in it")
+
+
+def _largest_parts() -> str:
+    """Return the largest parts of the folder: where to look when it has grown."""
+    inside = os.path.join(FOLDER, "_internal")
+    parts: dict[str, int] = {}
+    for name in files(inside):
+        pieces = name.split("/")
+        part = "/".join(pieces[: 2 if pieces[0] == "later" else 1])
+        parts[part] = parts.get(part, 0) + os.lstat(os.path.join(inside, name)).st_size
+    largest = sorted(parts.items(), key=lambda row: -row[1])[:_SHOWN]
+    return "\n".join(["", *(f"{value / 1e6:>8.2f}  {part}" for part, value in largest)])
