@@ -38,8 +38,8 @@ def rendered(username: str, secret: str) -> bytes:
 
 def body(times: tuple[int, int, int, int], answer: bytes, notes: Mapping[str, object]) -> bytes:
     """Return what follows an entry's head (``entry``); *times* are seconds since 1970."""
-    line = "{} {} {} {}\n".format(*times).encode()
-    return line + answer + b"\n" + json.dumps(notes).encode() + b"\n"
+    half = "{} {} {} {}\n".format(*times).encode() + answer + b"\n"
+    return half + half + json.dumps(notes).encode() + b"\n"
 
 
 def save(folder: Folder | None, name: str, data: bytes) -> None:

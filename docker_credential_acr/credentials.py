@@ -95,7 +95,10 @@ def _obtained(
             cache.save(who.folder, name, each_caller)  # the next ones need no turn to find out
             raise
         except Failure as failure:
-            cache.note_failure(who.folder, name, failure)
+            if (
+                look() is None
+            ):  # another one may have had more luck meanwhile, and its answer counts
+                cache.note_failure(who.folder, name, failure)
             raise
         cache.save(who.folder, name, data)
         cache.forget_failure(who.folder, name)
@@ -175,7 +178,7 @@ def _notes(data: bytes | None, begins: bytes) -> dict[str, object]:
     if data is None or not data.startswith(begins):
         return {}
     try:
-        found = json.loads(data[len(begins) :].split(b"\n", 2)[2])
+        found = json.loads(data[len(begins) :].split(b"\n", 4)[4])
     except (ValueError, IndexError):
         return {}
     return found if isinstance(found, dict) else {}

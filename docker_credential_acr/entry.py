@@ -7,6 +7,7 @@ An entry is a small text file, replaced whole and never changed in place, so a r
     <stamp>
     <issued> <renew> <until> <expires>       seconds since 1970
     "Username":"...","Secret":"..."}         the answer, rendered
+    <the two lines above once more>          nothing is synced: a crash of the machine may leave holes
     <notes for the slow path, JSON>
 
 The reader *renders* the first three lines and compares: nothing is parsed on a hit, and an entry of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 FORMAT = b"docker-credential-acr 1\n"
 PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789-."  # bytes of a host that is sent as it is cached
 GATE = "gate"  # stands where an entry has its host; no host is a single word
-LARGEST = 64 * 1024  # bytes; an answer has to fit into one pipe buffer
+LARGEST = 126 * 1024  # bytes; twice an answer that fits into one pipe buffer
 LARGEST_GATE = 4 * 1024 * 1024  # bytes; some 100,000 hosts of a customer's own domains
 
 # What decides which identity answers, whatever the method. A test holds this tuple against the inputs
@@ -194,18 +195,19 @@ def parse(
     """Return times, answer and notes of the entry *data*, or None if it is of no use to this asker.
 
     *begins* is ``head(host, stamp)``; times are issued, renew, until, expires. An entry that has
-    expired, comes from the future or lives longer than any registry token is a miss.
+    expired, comes from the future or lives longer than any registry token is a miss, and so is one
+    whose halves differ: comparing two copies costs less than any sum of one.
     """
     if data is None or not data.startswith(begins):
         return None
     try:
-        line, answer, notes = data[len(begins) :].split(b"\n", 2)
+        line, answer, again, copy, notes = data[len(begins) :].split(b"\n", 4)
         issued, _, _, expires = times = tuple(map(int, line.split()))
     except ValueError:
         return None
-    if issued - _SKEW <= now < expires <= issued + _LONGEST and answer.endswith(b'"}'):
-        return times, answer, notes
-    return None
+    if line != again or answer != copy:
+        return None
+    return (times, answer, notes) if issued - _SKEW <= now < expires <= issued + _LONGEST else None
 
 
 def served(folder: str, host: str, stamped: bytes, now: float) -> "tuple[bytes, str | None] | None":

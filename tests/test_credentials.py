@@ -17,6 +17,8 @@ from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, RegistryRefused, SettingsError, SignInRefused
 from tests.azure import FakeAzure, Hang, Status
 from tests.azure.tokens import peek
+from tests.azure.wire import Reply
+from tests.entries import times_of, with_times
 from tests.stories.program import GUID, new_host
 
 ARM = "https://management.azure.com"
@@ -79,9 +81,8 @@ class Person:
     def change_entry(self, host: str, change: Callable[[list[int]], list[int]]) -> None:
         """Give the entry other times: issued, renew, until, expires."""
         path = self.entry(host)
-        lines = path.read_bytes().split(b"\n")
-        lines[3] = " ".join(map(str, change([int(word) for word in lines[3].split()]))).encode()
-        path.write_bytes(b"\n".join(lines))
+        data = path.read_bytes()
+        path.write_bytes(with_times(data, change(times_of(data))))
 
     def asked(self) -> list[str]:
         """The audiences that Entra was asked for."""
@@ -368,6 +369,26 @@ class TestFailure:
         person.date_notes(time.time() - cache.FAILURE_SECONDS)
         person.token(host)
         assert not os.path.exists(f"{person.entry(host)}.failed")
+
+    def test_where_another_one_succeeded_meanwhile_no_failure_is_noted(
+        self, person: Person, host: str
+    ) -> None:
+        """A holder that hung fails after the next one has saved: its host is not broken."""
+        token = person.token(host)
+        path = person.entry(host)
+        kept = path.read_bytes()
+        path.unlink()
+
+        class Meanwhile(Status):
+            def apply(self, answer: Callable[[], Reply], closing: threading.Event) -> Reply:
+                path.write_bytes(kept)
+                path.chmod(0o600)
+                return super().apply(answer, closing)
+
+        person.azure.fault("exchange", Meanwhile(403))
+        assert person.token(host) == token
+        assert not os.path.exists(f"{path}.failed")
+        assert host in person.listed()
 
     def test_a_note_from_the_future_does_not_count(self, person: Person, host: str) -> None:
         person.set(AZURE_CLIENT_SECRET="CANARY-wrong")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from docker_credential_acr import entry, paths
 from docker_credential_acr.methods import METHODS
+from tests.entries import doubled
 
 patient = settings(deadline=None)  # a busy machine is no mistake
 HOST = "my.azurecr.io"
@@ -28,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def made(times: str = f"{ISSUED} {RENEW} {UNTIL} {EXPIRES}") -> bytes:
-    return entry.head(HOST, STAMP) + times.encode() + b"\n" + ANSWER + b"\n{}\n"
+    return entry.head(HOST, STAMP) + doubled(times.encode(), ANSWER)
 
 
 def put(folder: str, data: bytes, host: str = HOST, stamped: bytes = STAMP) -> str:
@@ -260,36 +261,25 @@ def harmless(folder: str, data: bytes) -> bool:
 
 
 def test_f30_every_truncation(folder: str) -> None:
-    """Cut at any byte an entry is a miss, or the answer in it is whole."""
+    """Cut at any byte an entry is a miss; its notes, the last line, nobody misses."""
     data = made()
     assert [end for end in range(len(data)) if not harmless(folder, data[:end])] == []
-    whole = len(data) - len(b"{}\n")
-    for end in range(whole - 1):
+    for end in range(len(data) - len(b"{}\n")):
         put(folder, data[:end])
         assert entry.answer(folder, HOST, STAMP, NOW) is None, end
 
 
-def test_f30_bits_of_the_head(folder: str) -> None:
-    """A flipped bit in format, host or stamp is a miss: it is somebody else's entry then."""
-    data = made()
-    for place in range(len(entry.head(HOST, STAMP))):
+def test_f30_every_bit() -> None:
+    """With any bit flipped an entry is a miss: another token, host or time would be worse."""
+    data, begins = made(), entry.head(HOST, STAMP)
+    whole = entry.parse(data, begins, NOW)
+    assert whole
+    for place in range(len(data)):
         for bit in range(8):
             damaged = bytearray(data)
             damaged[place] ^= 1 << bit
-            put(folder, bytes(damaged))
-            assert entry.answer(folder, HOST, STAMP, NOW) is None, (place, bit)
-
-
-def test_f30_bits_of_the_times() -> None:
-    """A flipped bit in the times never makes an entry count for ever."""
-    data = made()
-    begin = len(entry.head(HOST, STAMP))
-    for place in range(begin, data.index(b"\n", begin) + 1):
-        for bit in range(8):
-            damaged = bytearray(data)
-            damaged[place] ^= 1 << bit
-            found = entry.parse(bytes(damaged), entry.head(HOST, STAMP), NOW + 25 * HOUR)
-            assert found is None or found[0][3] <= found[0][0] + 24 * HOUR
+            found = entry.parse(bytes(damaged), begins, NOW)
+            assert found is None or found[:2] == whole[:2]  # notes are a hint
 
 
 def test_f30_random_bytes(folder: str) -> None:

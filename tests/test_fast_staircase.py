@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_acr import entry, paths
+from tests.entries import doubled
 
 HOST = "staircase.azurecr.io"
 ANSWER = b'"Username":"00000000-0000-0000-0000-000000000000","Secret":"CANARY"}'
@@ -54,9 +55,9 @@ def remember(environ: dict[str, str], host: str) -> None:
     Path(folder).mkdir(parents=True, mode=0o700, exist_ok=True)
     stamped = entry.stamp(environ.get, entry.settings_stamp(environ.get))
     now = int(time.time())
-    times = f"{now} {now + 5000} {now + 9000} {now + 10000}\n".encode()
+    times = f"{now} {now + 5000} {now + 9000} {now + 10000}".encode()
     file = Path(folder, entry.file_name(host, stamped))
-    file.write_bytes(entry.head(host, stamped) + times + ANSWER + b"\n{}\n")
+    file.write_bytes(entry.head(host, stamped) + doubled(times, ANSWER))
     file.chmod(0o600)
 
 

@@ -70,7 +70,7 @@ def test_f79_the_gate_of_another_format(program: Program, host: str) -> None:
     """What another version wrote down about the settings is written anew, and not misread."""
     program.settings('[registries."*.azurecr.io"]\nmethod = "client-secret"\n')
     program.get(host)
-    gates = [name for name in os.listdir(program.folder) if name.startswith("settings@")]
+    gates = [name for name in os.listdir(program.folder) if name.startswith("gate@")]
     assert gates
     for name in gates:
         reformatted_gate, _ = reformatted(os.path.join(program.folder, name), b"2")

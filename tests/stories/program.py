@@ -109,7 +109,7 @@ class Program:
             os.path.join(self.folder, name)
             for name in names
             for owner, _, number in [name.partition("@")]
-            if number and "." not in number and owner not in ("settings", "identity")
+            if number and "." not in number and owner not in ("gate", "identity", "memory")
             if host in ("", owner)
         ]
 

@@ -103,7 +103,7 @@ def in_utf_16(path: str) -> None:
 
 def with_more_behind(path: str) -> None:
     with open(path, "ab") as file:
-        file.write(b"x" * 70_000)
+        file.write(b"x" * 140_000)
 
 
 ENTRIES: list[tuple[str, Callable[[str], None], bool]] = [
@@ -123,7 +123,7 @@ ENTRIES: list[tuple[str, Callable[[str], None], bool]] = [
     ("F30-half", cut_to_half, False),
     ("F30-byte", one_byte_less, True),
     ("F30-utf-16", in_utf_16, False),
-    ("F38-70KB", with_more_behind, False),
+    ("F38-140KB", with_more_behind, False),
 ]
 
 

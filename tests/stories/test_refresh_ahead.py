@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.azure import Hang, Status
+from tests.entries import times_of, with_times
 from tests.stories.program import Program, new_host, until
 
 
@@ -12,9 +13,9 @@ def age(program: Program, host: str) -> bytes:
     """Make the entry of *host* one that should be renewed; its content."""
     (path,) = program.entries(host)
     with open(path, "rb") as file:
-        form, owner, stamp, times, rest = file.read().split(b"\n", 4)
-    issued, _, until_, expires = times.split()
-    aged = b"\n".join([form, owner, stamp, b" ".join([issued, issued, until_, expires]), rest])
+        data = file.read()
+    issued, _, until_, expires = times_of(data)
+    aged = with_times(data, [issued, issued, until_, expires])
     with open(path, "wb") as file:
         file.write(aged)
     return aged
@@ -109,8 +110,7 @@ def test_erase_ends_the_right_to_save(program: Program, host: str) -> None:
 def test_inline_renews_in_the_get_that_waits(program: Program, host: str) -> None:
     """Nothing is started in the background: the entry never ages, it only grows old."""
     program.get(host, ACR_CRED_REFRESH="inline")
-    _, _, _, times, _ = entry(program, host).split(b"\n", 4)
-    issued, renew, until_, expires = map(int, times.split())
+    issued, renew, until_, expires = times_of(entry(program, host))
 
     assert issued < renew == until_ < expires
 
@@ -120,7 +120,7 @@ def test_a_fleet_does_not_renew_in_step(program: Program) -> None:
     moments = set()
     for host in [new_host() for _ in range(3)]:
         program.get(host)
-        issued, renew, _, expires = map(int, entry(program, host).split(b"\n", 4)[3].split())
+        issued, renew, _, expires = times_of(entry(program, host))
         share = (renew - issued) / (expires - issued)
         assert 0.499 < share < 0.601
         moments.add(renew)
