@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from docker_credential_acr import deadline
-from docker_credential_acr.errors import Failure
+from docker_credential_acr.errors import internal
 from docker_credential_acr.watchdog import GRACE, Watchdog, open_standard_streams
 
 TYPE_CHECKING = False
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Write = Callable[[int, bytes], bool]
     Verb = Callable[[bytes, Mapping[str, str], Watchdog], Reply]
 
+_KUBELET = "kubelet"
+_PROTOCOL = frozenset(("get", "store", "erase", "list", "version", "renew", _KUBELET, "help"))
 _STDIN_SECONDS = 5.0  # as on the fast staircase
 _TOTAL_SECONDS = deadline.DEFAULT_SECONDS + GRACE
 _NO_INPUT = (
@@ -41,11 +43,18 @@ def run(
     """
     open_standard_streams()
     _no_core_dump()
+    if arguments and arguments[0] not in _PROTOCOL:
+        from docker_credential_acr import people  # noqa: PLC0415  argparse, for people only
+
+        if arguments[0] in people.VERBS:
+            return people.run(arguments, os.environ)
     if watchdog is None:
         watchdog = Watchdog(_STDIN_SECONDS, lambda: _NO_INPUT, write)
+    watchdog.out_is_for_answers = arguments[:1] == [_KUBELET]
     watchdog.watch_signals()
     reply = _reply(arguments, given, watchdog, read_input)
-    told = watchdog.answer(reply.out, reply.err)
+    out = b"" if watchdog.out_is_for_answers and reply.code else reply.out
+    told = watchdog.answer(out, reply.err)
     if reply.code == 0 and told:
         os._exit(0)  # tearing the interpreter and the SDK down would cost a third of a sign-in
     watchdog.retire()
@@ -72,9 +81,7 @@ def _reply(
         from docker_credential_acr.log import log  # noqa: PLC0415
 
         log.debug("internal", exc_info=error)
-        what = f"this program met a fault of its own ({type(error).__name__})"
-        hint = "set ACR_CRED_DEBUG=FILE, try again and report the file"
-        return failed(Failure(what, hint, "internal"))
+        return failed(internal(error))
 
 
 def _done(
@@ -103,6 +110,10 @@ def _done(
         watchdog.rearm(_TOTAL_SECONDS, deadline.sentence)
         return act(data, os.environ, watchdog)
     watchdog.rearm(_TOTAL_SECONDS, deadline.sentence)
+    if verb == _KUBELET and given is not None:
+        from docker_credential_acr.commands import kubelet  # noqa: PLC0415
+
+        return kubelet.answer(given, arguments[1:], os.environ, watchdog)
     if verb == "help":
         from docker_credential_acr.commands import help as help_command  # noqa: PLC0415
 

@@ -75,6 +75,15 @@ class OutOfTime(Unreachable):
     pass
 
 
+def internal(error: Exception) -> Failure:
+    """Return the failure that an exception nobody thought of stands for; its text may hold anything."""
+    return Failure(
+        f"this program met a fault of its own ({type(error).__name__})",
+        "set ACR_CRED_DEBUG=FILE, try again and report the file",
+        "internal",
+    )
+
+
 def sentence(failure: Failure, host: str = "") -> str:
     """Return *failure* as one line of at most 300 printable ASCII characters.
 

@@ -16,10 +16,12 @@ PACKAGE = "docker_credential_acr"
 # From the ground up. A module imports from floors below its own only; modules of one floor know
 # nothing of each other, but for the pairs of NEIGHBOURS.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "paths", "registry", "errors", "secret", "references", "search_path"),
-    ("entry", "clouds", "deadline", "log", "toml_lines"),
-    ("__main__", "child", "docker_config"),
-    ("renewal",),
+    ("__init__", "paths", "registry", "errors", "secret", "references", "search_path", "json_text"),
+    ("entry", "clouds", "deadline", "log", "toml_lines", "terminal"),
+    ("__main__", "child", "docker_config", "kubelet_arguments"),
+    ("renewal", "kubelet_request"),
+    ("kubelet",),
+    ("doors",),
     ("watchdog", "network_faults", "private_files"),
     ("cache",),
     ("transport", "memory"),
@@ -34,7 +36,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "methods.repository_token",
     ),
     ("methods.azure_cli", "methods.azure_developer_cli"),
-    ("methods.assertion", "methods.job"),
+    ("methods.assertion", "methods.job", "methods.identity_bindings"),
     (
         "methods.client_certificate",
         "methods.workload_identity",
@@ -53,12 +55,21 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("credentials",),
     ("commands",),
     ("commands.reply",),
-    ("commands.docker_input",),
-    ("commands.docker_helper", "commands.docker_login", "commands.help"),
+    ("commands.docker_input", "commands.bounds"),
+    ("commands.docker_helper", "commands.docker_login", "commands.help", "commands.kubelet"),
+    ("people",),
     ("cli",),
 )
-# The fast door opens the slow one, Windows' watchdog, and the renewal; each when it is needed.
-DOORS = {("__main__", "cli"), ("__main__", "watchdog"), ("__main__", "renewal")}
+# The fast doors open the slow one, Windows' watchdog, and the renewal; each when it is needed.
+DOORS = {
+    ("__main__", "doors"),
+    ("__main__", "watchdog"),
+    ("__main__", "renewal"),
+    ("doors", "cli"),
+    ("doors", "watchdog"),
+    ("kubelet", "cli"),
+    ("kubelet", "watchdog"),
+}
 
 KEEPERS: dict[str, tuple[str, ...]] = {
     "azure": ("methods.",),
@@ -77,7 +88,7 @@ KEEPERS: dict[str, tuple[str, ...]] = {
     "truststore": ("transport",),
     "urllib3": ("transport", "network_faults"),
     "subprocess": ("child",),
-    "argparse": ("cli",),
+    "argparse": ("people", "commands."),
     "logging": ("log",),
 }
 

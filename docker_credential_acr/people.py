@@ -1,0 +1,108 @@
+"""The verbs for people: their table, their arguments, and what becomes of an error.
+
+A verb is one module of ``commands`` and one row here. The module has ``arguments``, which gives a parser
+its arguments, and ``run``. It is imported when its verb is called: the protocol knows nothing of it.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+
+from docker_credential_acr import child, private_files
+from docker_credential_acr.errors import Failure, SettingsError, internal, printable
+from docker_credential_acr.log import log, start
+from docker_credential_acr.terminal import Terminal
+
+PROGRAM = "docker-credential-acr"
+USAGE = 2  # exit codes of the verbs for people; those of failures stand at their classes
+INTERRUPTED = 130
+
+
+class Command(Protocol):
+    """The contract of a verb's module."""
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Give *parser* what the verb takes."""
+
+    def run(self, given: argparse.Namespace, environ: Mapping[str, str], terminal: Terminal) -> int:
+        """Do it and return the exit code. Raises Failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A row: *load* imports the module, *summary* is its line in the list of verbs."""
+
+    load: Callable[[], Command]
+    summary: str
+
+
+VERBS: Mapping[str, Verb] = {}
+
+
+def run(arguments: list[str], environ: Mapping[str, str]) -> int:
+    """Do what *arguments* say, the first of which is a verb of the table, and return the exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C leaves nothing behind
+    terminal = Terminal.of(environ)
+    start(environ.get("ACR_CRED_DEBUG"))
+    verb, *rest = arguments
+    try:
+        return _done(verb, rest, environ, terminal)
+    except KeyboardInterrupt:
+        terminal.draw("")
+        terminal.note(f"{PROGRAM} {verb}: stopped")
+        return INTERRUPTED
+    except BrokenPipeError:  # nobody reads on
+        with suppress(OSError):
+            sys.stdout.close()
+        return 1
+    finally:
+        child.end_all()
+        private_files.drop_unfinished()
+
+
+def _done(verb: str, rest: list[str], environ: Mapping[str, str], terminal: Terminal) -> int:
+    command = VERBS[verb].load()
+    parser = Parser(prog=f"{PROGRAM} {verb}", description=VERBS[verb].summary, allow_abbrev=False)
+    command.arguments(parser)
+    given = parser.parse_args(rest)
+    try:
+        code = command.run(given, environ, terminal)
+        terminal.out.flush()
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Failure as failure:
+        return _failed(failure, terminal)
+    except Exception as error:  # noqa: BLE001  the last net: nobody is helped by a traceback
+        log.debug("internal", exc_info=error)
+        return _failed(internal(error), terminal)
+    return code
+
+
+def _failed(failure: Failure, terminal: Terminal) -> int:
+    terminal.draw("")
+    explain(failure, terminal)
+    return failure.exit_code
+
+
+def explain(failure: Failure, terminal: Terminal) -> None:
+    """Tell what failed, the next step, and where more stands."""
+    kind = "settings" if isinstance(failure, SettingsError) else "error"
+    terminal.note(f"{kind}: {printable(failure.what)}")
+    terminal.note(f"  next: {printable(failure.hint)}")
+    terminal.note(f"  more: {PROGRAM} help {failure.reference}")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that names the one next thing to do."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {printable(message)}\n  next: {self.prog} --help\n")
+
+
+def summaries() -> str:
+    """Return the list of verbs, a line each."""
+    return "".join(f"  {name:<12} {verb.summary}\n" for name, verb in VERBS.items())

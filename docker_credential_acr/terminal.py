@@ -1,0 +1,68 @@
+"""How the verbs for people speak: results on standard output, everything else on standard error.
+
+Colour only on a terminal (https://no-color.org, https://force-color.org); nothing moves in CI; lines are
+as wide as the terminal.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from docker_credential_acr.secret import redacted
+
+_COLOURS = {"good": "32", "bad": "31", "warning": "33", "dim": "2", "strong": "1"}
+_CI = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "GITLAB_CI", "JENKINS_URL")
+_WIDEST = 100  # characters: longer lines are hard to read
+_NARROWEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Where a verb writes; *colour* for standard output, *lively* whether a line may be drawn anew."""
+
+    out: TextIO
+    err: TextIO
+    width: int
+    colour: bool
+    lively: bool
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "Terminal":
+        """Return this process's own."""
+        width = shutil.get_terminal_size((80, 24)).columns
+        return cls(
+            sys.stdout,
+            sys.stderr,
+            max(_NARROWEST, min(width, _WIDEST)),
+            _coloured(environ, sys.stdout),
+            sys.stderr.isatty() and not any(environ.get(name) for name in _CI),
+        )
+
+    def tell(self, text: str = "") -> None:
+        """Write a line of the result. The verb that prints a secret on purpose writes to ``out`` itself."""
+        print(redacted(text), file=self.out)
+
+    def note(self, text: str) -> None:
+        """Write a line of progress, a warning or a failure."""
+        print(redacted(text), file=self.err, flush=True)
+
+    def draw(self, text: str) -> None:
+        """Write *text* over the last drawn line, on a terminal only; an empty one takes it away."""
+        if self.lively:
+            self.err.write("\r\x1b[K" + redacted(text)[: self.width])
+            self.err.flush()
+
+    def paint(self, text: str, kind: str) -> str:
+        """Return *text* in the colour of *kind* (good, bad, warning, dim, strong) if there is colour."""
+        return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m" if self.colour else text
+
+
+def _coloured(environ: Mapping[str, str], stream: TextIO) -> bool:
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and environ.get("TERM") != "dumb" and os.name != "nt"
