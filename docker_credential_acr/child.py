@@ -5,11 +5,11 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 
 from docker_credential_acr.deadline import Deadline, doing
+from docker_credential_acr.search_path import given_libraries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,14 +50,9 @@ def environment(environ: "Mapping[str, str]") -> dict[str, str]:
     """
     clean = {
         name: value
-        for name, value in environ.items()
+        for name, value in given_libraries(environ).items()
         if not name.startswith(("PYTHON", "_PYI_", "_MEI")) and name != "SSLKEYLOGFILE"
     }
-    if getattr(sys, "frozen", False):
-        original = clean.pop("LD_LIBRARY_PATH_ORIG", None)
-        clean.pop("LD_LIBRARY_PATH", None)
-        if original:
-            clean["LD_LIBRARY_PATH"] = original
     return {**clean, "ACR_CRED_NESTED": "1"}
 
 

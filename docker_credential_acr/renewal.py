@@ -9,6 +9,8 @@ import os
 import sys
 import time
 
+from docker_credential_acr.search_path import given_libraries
+
 _STALE_SECONDS = 60.0  # a renewal that is older than this has failed or was killed
 _MARKER = ".renewing"
 VERB = "renew"
@@ -50,7 +52,8 @@ def _program() -> list[str]:
 
 def _environment() -> dict[str, str]:
     """Return the environment without what steers Python; a frozen program unpacks itself anew."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    given = given_libraries(os.environ).items()
+    clean = {name: value for name, value in given if not name.startswith("PYTHON")}
     if getattr(sys, "frozen", False):
         clean["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
     return clean

@@ -1,10 +1,14 @@
-"""The search path: where modules may come from once the slow door opens.
+"""Search paths: where modules may come from once the slow door opens, and a child's libraries.
 
 Imports nothing that is not there already, so that nothing is taken from where it must not be.
 """
 
 import os
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def drop_foreign_folders() -> None:
@@ -24,3 +28,18 @@ def drop_foreign_folders() -> None:
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     trusted = {here, os.path.dirname(os.__file__)}
     sys.path[:] = [path for path in sys.path if path in trusted or path not in foreign]
+
+
+def given_libraries(environ: "Mapping[str, str]") -> dict[str, str]:
+    """Return *environ* with the library path that we were given.
+
+    A frozen program starts itself once more with a path to libraries of its own, and notes the one before
+    it; any other program would load our OpenSSL instead of its own.
+    """
+    given = dict(environ)
+    if getattr(sys, "frozen", False):
+        original = given.pop("LD_LIBRARY_PATH_ORIG", None)
+        given.pop("LD_LIBRARY_PATH", None)
+        if original:
+            given["LD_LIBRARY_PATH"] = original
+    return given

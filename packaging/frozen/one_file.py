@@ -1,4 +1,4 @@
-"""The first lines of the one-file program: a process of its own to renew a token would unpack all of it anew."""
+"""The first lines of the one-file program: it renews inline, as a process would unpack it all anew."""
 
 import os
 import sys

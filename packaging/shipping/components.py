@@ -35,9 +35,18 @@ _LIBRARIES = {
     "libffi": Component("libffi", "", "MIT", ("libffi",)),
     "libgcc_s": Component("libgcc", "", "GPL-3.0-or-later WITH GCC-exception-3.1", ("gcc",)),
 }
-_BUILT_IN = ("libcrypto", "libz", "libexpat")  # inside Python's own library where they are not beside it
+_BUILT_IN = (
+    "libcrypto",
+    "libz",
+    "libexpat",
+)  # inside Python's own library where they are not beside it
 _PYTHONS = ("libpython", "python3", "Python")
-_OF_THE_SYSTEM = ("VCRUNTIME", "vcruntime", "ucrtbase", "api-ms-win")  # Microsoft lets them be passed on
+_OF_THE_SYSTEM = (
+    "VCRUNTIME",
+    "vcruntime",
+    "ucrtbase",
+    "api-ms-win",
+)  # Microsoft lets them be passed on
 
 
 def all_of(folder: str) -> list[Component]:
@@ -58,7 +67,9 @@ def all_of(folder: str) -> list[Component]:
 
 def _is_library(name: str) -> bool:
     known = name.startswith((*_PYTHONS, *_OF_THE_SYSTEM))
-    return not known and (".so" in name or name.endswith((".dll", ".dylib"))) and "cpython" not in name
+    return (
+        not known and (".so" in name or name.endswith((".dll", ".dylib"))) and "cpython" not in name
+    )
 
 
 def _library(name: str) -> Component:
@@ -72,7 +83,11 @@ def _module(path: object) -> str:
     """Return *path* of a module without its ending, or nothing for other files."""
     text = str(path).replace(os.sep, "/")
     stem, _, ending = text.rpartition(".")
-    return stem.partition(".cpython-")[0].removesuffix(".abi3") if ending in {"py", "pyc", "so", "pyd"} else ""
+    return (
+        stem.partition(".cpython-")[0].removesuffix(".abi3")
+        if ending in {"py", "pyc", "so", "pyd"}
+        else ""
+    )
 
 
 def _python() -> Component:

@@ -31,7 +31,7 @@ _SHOWN = 12  # parts of the folder, largest first
 def one_folder() -> None:
     """Build the program in one folder with the licences of all that is in it, and its archive."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    _pyinstaller("folder")
+    os.replace(_pyinstaller("folder"), FOLDER)
     with open(os.path.join(FOLDER, LICENSES), "w", encoding="utf-8", newline="\n") as file:
         file.write(licenses.text(FOLDER))
     shutil.copy(os.path.join(ROOT, "LICENSE"), FOLDER)
@@ -43,20 +43,20 @@ def one_folder() -> None:
 
 def one_file() -> None:
     """Build the program in one file, which unpacks itself at every start."""
-    _pyinstaller("file", ACR_ONE_FILE="1")
-    os.replace(os.path.join(DIST, NAME + SUFFIX), ONE_FILE)
+    built = _pyinstaller("file", ACR_ONE_FILE="1")
+    os.replace(built, ONE_FILE)
     compare({"one file": os.path.getsize(ONE_FILE)})
     print(f"\n{ONE_FILE}")
 
 
-def _pyinstaller(kind: str, **variables: str) -> None:
+def _pyinstaller(kind: str, **variables: str) -> str:
+    """Build the *kind* of program ("folder" or "file") aside; its path."""
     scratch = os.path.join(BUILD, kind)
-    dist = os.path.join(scratch, "dist") if kind == "folder" else DIST
+    built = os.path.join(scratch, "dist")
     os.makedirs(DIST, exist_ok=True)
-    arguments = ["--noconfirm", "--clean", "--distpath", dist, "--workpath", scratch, _SPEC]
+    arguments = ["--noconfirm", "--clean", "--distpath", built, "--workpath", scratch, _SPEC]
     run(sys.executable, "-m", "PyInstaller", "--log-level", "WARN", *arguments, **variables)
-    if kind == "folder":
-        os.replace(os.path.join(dist, NAME), FOLDER)
+    return os.path.join(built, NAME + (SUFFIX if kind == "file" else ""))
 
 
 def size(folder: str) -> int:

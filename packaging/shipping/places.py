@@ -82,5 +82,8 @@ def files(folder: str) -> list[str]:
     return sorted(
         os.path.relpath(os.path.join(root, name), folder).replace(os.sep, "/")
         for root, folders, names in os.walk(folder)
-        for name in [*names, *(each for each in folders if os.path.islink(os.path.join(root, each)))]
+        for name in [
+            *names,
+            *(each for each in folders if os.path.islink(os.path.join(root, each))),
+        ]
     )
