@@ -76,6 +76,42 @@ def save(folder: Folder, name: str, data: bytes) -> bool:
     return True
 
 
+def replace(folder: str, name: str, data: bytes, mode: int) -> None:
+    """Replace a file of the person's own, whole and under *mode*, and have it written out to the disk.
+
+    Its owner and group stay where that can be done. Raises OSError.
+    """
+    path = os.path.join(folder, name)
+    opened = Folder(folder, None)
+    temporary = f"{name}.{os.getpid():x}{time.monotonic_ns():x}{TEMPORARY}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(opened.name(temporary), flags, 0o600)
+    _unfinished.add((opened, temporary))
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _dress(descriptor, path, mode)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(opened.name(temporary), path)
+    except OSError:
+        remove(opened, temporary)
+        raise
+    finally:
+        _unfinished.discard((opened, temporary))
+
+
+def _dress(descriptor: int, path: str, mode: int) -> None:
+    if os.name == "nt":
+        return
+    with contextlib.suppress(
+        OSError
+    ):  # root keeps the file the person's; others cannot and need not
+        found = os.stat(path)
+        os.fchown(descriptor, found.st_uid, found.st_gid)
+    os.fchmod(descriptor, mode)
+
+
 _unfinished: set[tuple[Folder, str]] = set()
 
 

@@ -41,6 +41,11 @@ REFERENCES: dict[str, Reference] = {
         "az acr login --name NAME --expose-token prints a token of that registry; its life is about 3 hours.",
         "Leave docker login out: docker pull signs in by itself. Or log in with a fresh token of this very registry.",
     ),
+    "docker-config": Reference(
+        "The config.json of docker, or the auth.json of podman, cannot be read or changed. It was left as it is.",
+        "python3 -m json.tool FILE shows the place of a mistake; ls -l shows who may write it.",
+        'Correct the file, or add the entry by hand: {"credHelpers": {"NAME.azurecr.io": "acr"}}.',
+    ),
     "settings-invalid": Reference(
         "The settings file has a mistake, at the line and key that the message names.",
         "The message gives the nearest spelling or the values that are known.",
@@ -175,6 +180,31 @@ REFERENCES: dict[str, Reference] = {
         "The file that should be an AKS node's azure.json was read and names no identity that can be used.",
         "As root: look for useManagedIdentityExtension, userAssignedIdentityID, tenantId and aadClientId in it.",
         "Name the right file with file, or use another method.",
+    ),
+    "identity-bindings": Reference(
+        "The variables (AZURE_KUBERNETES_*) or arguments (--ib-*) that lead to the token proxy of AKS identity bindings cannot be used as they are.",
+        "env | grep AZURE_KUBERNETES in the pod; on a node the args of the kubelet's CredentialProviderConfig",
+        "The webhook of AKS sets them together: give the pod the annotation azure.workload.identity/use-identity-binding and restart it; unset what was set by hand.",
+    ),
+    "kubelet-arguments": Reference(
+        "The kubelet was told to start the credential provider with arguments that it does not know or that do not go together.",
+        "args of the provider in the file that --image-credential-provider-config names",
+        "Correct them and restart the kubelet. Known: the path of azure.json, --registry-mirror, --unannotated, --ib-sni-name, --ib-apiserver-ip, --ib-default-client-id, --ib-default-tenant-id.",
+    ),
+    "kubelet-request": Reference(
+        "What came on standard input is not a CredentialProviderRequest of the version credentialprovider.kubelet.k8s.io/v1.",
+        "apiVersion of the provider in the kubelet's CredentialProviderConfig",
+        "Set it to credentialprovider.kubelet.k8s.io/v1; docs/kubernetes.md shows a request to try by hand.",
+    ),
+    "kubelet-command": Reference(
+        "The settings name a command as the source of a secret. The kubelet's provider runs as root on every node and starts no commands.",
+        "Look for keys that end in _command in the settings of the node.",
+        "Give the secret by a file, or use managed-identity or aks-node on nodes.",
+    ),
+    "annotation": Reference(
+        "The kubelet hands over a pod's service-account token, and nothing says which app of Entra it stands for.",
+        "kubectl get serviceaccount NAME -o yaml; serviceAccountToken settings under tokenAttributes in the CredentialProviderConfig",
+        "Annotate the service account with kubernetes.azure.com/acr-client-id and kubernetes.azure.com/acr-tenant-id and list both under optionalServiceAccountAnnotationKeys; or add --unannotated=node to the provider's args, so that the node signs in for pods without them.",
     ),
     "az-missing": Reference(
         "The method azure-cli needs the program az, found on an absolute entry of PATH.",
