@@ -9,7 +9,8 @@ from shipping.places import BuildError
 COMMANDS: dict[str, Callable[[], object]] = {
     "frozen": frozen.one_folder,
     "one-file": frozen.one_file,
-    "sbom": lambda: print(sbom.write()),
+    "record": frozen.record,
+    "sbom": sbom.write,
 }
 
 

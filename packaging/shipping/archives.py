@@ -18,19 +18,23 @@ def stem() -> str:
     return f"{NAME}-{version()}-{target()}"
 
 
+def path() -> str:
+    """Return where the frozen program's archive is: a zip on Windows, a tar.gz elsewhere."""
+    return os.path.join(DIST, stem() + (".zip" if os.name == "nt" else ".tar.gz"))
+
+
 def of_folder() -> str:
-    """Pack the frozen program: tar.gz, and zip for Windows; the archive's path."""
-    path = os.path.join(DIST, stem() + (".zip" if os.name == "nt" else ".tar.gz"))
+    """Pack the frozen program; the archive's path."""
     if os.name == "nt":
-        _zip(path)
+        _zip(path())
     else:
-        _tar(path)
-    return path
+        _tar(path())
+    return path()
 
 
-def _tar(path: str) -> None:
+def _tar(file_name: str) -> None:
     with (
-        open(path, "wb") as file,
+        open(file_name, "wb") as file,
         gzip.GzipFile("", "wb", 9, file, mtime=epoch()) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
@@ -48,9 +52,9 @@ def _tar(path: str) -> None:
                 archive.addfile(row)
 
 
-def _zip(path: str) -> None:
+def _zip(file_name: str) -> None:
     stamp = time.gmtime(max(epoch(), 315532800))[:6]  # zip knows no time before 1980
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(file_name, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in files(FOLDER):
             source = os.path.join(FOLDER, name)
             row = zipfile.ZipInfo(f"{stem()}/{name}", stamp)
@@ -59,15 +63,15 @@ def _zip(path: str) -> None:
                 archive.writestr(row, content.read(), zipfile.ZIP_DEFLATED)
 
 
-def mode(path: str) -> int:
-    """Return the mode that *path* is installed with: whoever built it had a umask of their own."""
-    return 0o755 if os.lstat(path).st_mode & 0o100 else 0o644
+def mode(file: str) -> int:
+    """Return the mode that *file* is installed with: whoever built it had a umask of their own."""
+    return 0o755 if os.lstat(file).st_mode & 0o100 else 0o644
 
 
-def digest(path: str) -> str:
-    """Return the SHA-256 of the file *path* in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def digest(file: str) -> str:
+    """Return the SHA-256 of *file* in hexadecimal."""
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def checksums() -> dict[str, str]:

@@ -117,7 +117,7 @@ def _distribution(distribution: metadata.Distribution) -> Component:
     )
     if not texts:
         raise BuildError(f"{name} has no licence in it; see shipping/components.py")
-    licence = head.get("License-Expression") or _classified(head.get_all("Classifier") or [])
+    licence = head["License-Expression"] or _classified(head.get_all("Classifier") or [])
     return Component(name, version, licence, texts, f"pkg:pypi/{name.lower()}@{version}")
 
 

@@ -66,24 +66,37 @@ def size(folder: str) -> int:
 
 
 def compare(now: dict[str, int]) -> None:
-    """Print *now* beside what was recorded last, keep it, and refuse what is too large."""
-    with open(SIZES, encoding="utf-8") as file:
-        every = json.load(file)
-    before = every.setdefault(target(), {})
-    print(f"{target():<16}{'MB':>8}{'before':>10}{'change':>10}{'at most':>10}")
+    """Print *now* beside what was recorded last, and refuse what is too large."""
+    before = _recorded().get(target(), {})
+    print(f"{target():<16}{'MB':>8}{'recorded':>10}{'change':>10}{'at most':>10}")
     for key, value in now.items():
         last, most = before.get(key), LARGEST.get(key)
         change = "" if last is None else f"{(value - last) / 1e6:+.2f}"
         told = "" if last is None else f"{last / 1e6:.2f}"
         bound = "" if most is None else f"{most / 1e6:.0f}"
         print(f"{key:<16}{value / 1e6:>8.2f}{told:>10}{change:>10}{bound:>10}")
-    before |= now
-    with open(SIZES, "w", encoding="utf-8", newline="\n") as file:
-        json.dump(every, file, indent=2, sort_keys=True)
-        file.write("\n")
     large = [key for key, value in now.items() if value > LARGEST.get(key, value)]
     if large:
         raise BuildError(f"too large: {', '.join(large)}; see packaging/frozen for what is in it")
+
+
+def record() -> None:
+    """Keep the sizes of what is in dist/, for the next builds to be compared with."""
+    every = _recorded()
+    every[target()] = {
+        "folder": size(FOLDER),
+        "download": os.path.getsize(archives.path()),
+        "one file": os.path.getsize(ONE_FILE),
+    }
+    with open(SIZES, "w", encoding="utf-8", newline="\n") as file:
+        json.dump(every, file, indent=2, sort_keys=True)
+        file.write("\n")
+
+
+def _recorded() -> dict[str, dict[str, int]]:
+    with open(SIZES, encoding="utf-8") as file:
+        found: dict[str, dict[str, int]] = json.load(file)
+    return found
 
 
 def _largest_parts() -> str:

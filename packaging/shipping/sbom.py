@@ -26,8 +26,7 @@ def document() -> dict[str, object]:
     """Return the document; the same for the same build."""
     parts = [_component(part) for part in components.all_of(FOLDER)]
     reference = f"{NAME}@{version()}"
-    archive = os.path.join(DIST, archives.stem() + (".zip" if os.name == "nt" else ".tar.gz"))
-    digest = archives.digest(archive)
+    digest = archives.digest(archives.path())
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
