@@ -35,7 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "methods.admin_user",
         "methods.repository_token",
     ),
-    ("methods.azure_cli", "methods.azure_developer_cli"),
+    ("methods.azure_cli", "methods.azure_powershell", "methods.azure_developer_cli"),
     ("methods.assertion", "methods.job", "methods.identity_bindings"),
     (
         "methods.client_certificate",
@@ -50,7 +50,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("settings_keys",),
     ("settings_reader",),
     ("settings",),
-    ("schema", "asker"),
+    ("schema", "asker", "settings_text"),
     ("sign_in",),
     ("credentials",),
     ("commands",),
@@ -88,6 +88,7 @@ KEEPERS: dict[str, tuple[str, ...]] = {
     "truststore": ("transport",),
     "urllib3": ("transport", "network_faults"),
     "subprocess": ("child",),
+    "tomlkit": ("settings_text",),
     "argparse": ("people", "commands."),
     "logging": ("log",),
 }
