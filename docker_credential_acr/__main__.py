@@ -60,9 +60,9 @@ def main() -> int:
             os._exit(code)
     try:
         _keep_to_our_own_modules()
-        from docker_credential_acr.cli import run  # noqa: PLC0415  everything slow starts here
+        from docker_credential_acr.doors import enter  # noqa: PLC0415  everything slow starts here
 
-        return run(sys.argv[1:], given, watchdog, read_input, write)
+        return enter(given, watchdog, read_input, write)
     except (OSError, ImportError, MemoryError):  # often no descriptor or no memory is left
         write(1, _NO_ROOM)
         write(2, _NO_ROOM)

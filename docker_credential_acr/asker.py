@@ -10,6 +10,12 @@ from docker_credential_acr.private_files import Folder
 from docker_credential_acr.registry import is_ours
 from docker_credential_acr.secret import Secret
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from docker_credential_acr.settings import RegistrySettings
+
 
 @dataclass(frozen=True, slots=True)
 class Asker:
@@ -23,6 +29,9 @@ class Asker:
     named: bytes
     fallback: str | None = None
     proof: Secret | None = None  # what the caller brought, where only that says who it is
+    adjust: "Callable[[RegistrySettings], RegistrySettings] | None" = (
+        None  # what a door does otherwise
+    )
 
     @property
     def settings_path(self) -> str | None:

@@ -51,11 +51,17 @@ def obtain(
 
 
 def _told_apart(host: str, who: Asker, prepare: Callable[["RegistrySettings"], Deadline]) -> Asker:
+    from docker_credential_acr.sign_in import told_apart  # noqa: PLC0415  the slow path
+
+    chosen = _settings(host, who)
+    return told_apart(chosen, who, prepare(chosen))
+
+
+def _settings(host: str, who: Asker) -> "RegistrySettings":
     from docker_credential_acr.settings import for_host, load  # noqa: PLC0415  the slow path
-    from docker_credential_acr.sign_in import told_apart  # noqa: PLC0415
 
     chosen = for_host(load(who.settings_path), host, who.environ)
-    return told_apart(chosen, who, prepare(chosen))
+    return who.adjust(chosen) if who.adjust else chosen
 
 
 def still_good(host: str, who: Asker) -> bytes | None:
@@ -134,10 +140,9 @@ def _new_entry(
     host: str, who: Asker, prepare: Callable[["RegistrySettings"], Deadline]
 ) -> tuple[bytes, bytes]:
     """Sign in and exchange; return the rendered answer and the whole entry."""
-    from docker_credential_acr import sign_in  # noqa: PLC0415
-    from docker_credential_acr.settings import for_host, load  # noqa: PLC0415  this process signs in
+    from docker_credential_acr import sign_in  # noqa: PLC0415  this process signs in
 
-    chosen = for_host(load(who.settings_path), host, who.environ)
+    chosen = _settings(host, who)
     if sign_in.each_caller(chosen, who):
         raise _EachCaller
     deadline = prepare(chosen)

@@ -39,6 +39,8 @@ VARIABLES = (
     "AZURE_CLIENT_CERTIFICATE_PATH",
     "AZURE_AUTHORITY_HOST",
     "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_KUBERNETES_TOKEN_PROXY",
+    "AZURE_KUBERNETES_SNI_NAME",
     "AZURE_CONFIG_DIR",
     "AZURE_POD_IDENTITY_AUTHORITY_HOST",
     "IDENTITY_ENDPOINT",
@@ -86,7 +88,7 @@ def settings_stamp(get: "Lookup") -> "tuple[object, ...] | None":
     path alone, and the slow path says so.
     """
     for path in paths.settings_files(get):
-        found = _identity(path)
+        found = version(path)
         if found is not None:
             return (path, *found)
     named = get("ACR_CRED_CONFIG")
@@ -109,13 +111,14 @@ def stamp(
             paths.machine(),  # a home may be shared, its managed identity is not
             *map(get, VARIABLES),
             *map(bool, map(get, SECRET_VARIABLES)),
-            *map(_identity, paths.account_files(get)),
-            *map(_identity, watched),
+            *map(version, paths.account_files(get)),
+            *map(version, watched),
         )
     ).encode()
 
 
-def _identity(path: "str | bytes | None") -> "tuple[int, int, int, int] | None":
+def version(path: "str | bytes | None") -> "tuple[int, int, int, int] | None":
+    """Return what differs whenever the file *path* has changed or been replaced; None: there is none."""
     try:
         if not path or not os.access(path, os.F_OK):  # the usual case, and an exception costs more
             return None

@@ -75,7 +75,7 @@ def names(kind: type[Any]) -> set[str]:
 
 def option_names(kind: type[Any]) -> set[str]:
     """Return the keys of a method's Options that settings may give; flags of ``detect`` are not."""
-    return names(kind) - {"probe"}
+    return names(kind) - {"probe", "bindings"}
 
 
 def taken_options(table: Mapping[str, Any]) -> set[str]:

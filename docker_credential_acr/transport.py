@@ -136,6 +136,20 @@ def _proxy(request: "PreparedRequest", options: "dict[str, Any]") -> str:
     return chosen.rpartition("://")[2].rpartition("@")[2].rstrip("/")
 
 
+class PinnedSession(Session):
+    """A session that asks no proxy and trusts one CA only: for a server beside us in the cluster."""
+
+    def __init__(self, deadline: Deadline, authority: str | None, name: str | None) -> None:
+        """Trust *authority*, PEM, or what everybody trusts; ask for the certificate of *name*.
+
+        Raises ValueError if there is no certificate in *authority*.
+        """
+        super().__init__(deadline)
+        self.trust_env = False
+        if authority is not None or name is not None:
+            self.mount("https://", _Pinned(authority, name))
+
+
 class _Connection(HTTPSConnection):
     """Bounds the way to an address more tightly than what follows on it: a proxy's answer and TLS."""
 
@@ -176,6 +190,24 @@ class _Adapter(HTTPAdapter):
             super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # has no types
         else:
             conn.cert_reqs = "CERT_REQUIRED"
+
+
+class _Pinned(_Adapter):
+    def __init__(self, authority: str | None, name: str | None) -> None:
+        self._given, self._name = authority, name
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: "Any", **options: "Any") -> None:
+        if self._given is not None:
+            self._trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            self._trust.minimum_version = ssl.TLSVersion.TLSv1_2
+            try:
+                self._trust.load_verify_locations(cadata=self._given)
+            except (ssl.SSLError, TypeError) as error:
+                raise ValueError("no certificate") from error
+        if self._name is not None:
+            options["server_hostname"] = self._name
+        super().init_poolmanager(*arguments, **options)
 
 
 def _use_our_pool(manager: "Any") -> None:

@@ -30,6 +30,7 @@ class Watchdog:
     def __init__(self, seconds: float, sentence: "Sentence", write: "Write") -> None:
         self.at_end: list[Callable[[], object]] = []  # what must not be left behind
         self.host = b""  # as a sentence begins
+        self.out_is_for_answers = False  # else a sentence is said on both streams
         self._write = write
         self._answering = allocate_lock()
         self._changed = allocate_lock()
@@ -94,7 +95,8 @@ class Watchdog:
         if not self._answering.acquire(blocking=False):
             sleep(GRACE)  # the watchdog is answering and ends the process
             return False
-        return self._write(1, out) and (not err or one_stream() or self._write(2, err))
+        said = not err or (out == err and one_stream())
+        return self._write(1, out) and (said or self._write(2, err))
 
     def retire(self) -> None:
         """Let the thread end by itself: ending it at exit takes a library that may not be loadable."""
@@ -128,8 +130,9 @@ class Watchdog:
         os._exit(code)
 
     def _say(self, sentence: bytes) -> None:
-        self._write(1, sentence)
-        if not one_stream():
+        if not self.out_is_for_answers:
+            self._write(1, sentence)
+        if self.out_is_for_answers or not one_stream():
             self._write(2, sentence)
 
     def _signalled(self, left: float) -> bool:

@@ -5,21 +5,18 @@ standard output, exit codes are 0 and 1. A real failure is also written to stand
 docker before 28.5 throws standard output away.
 """
 
-from time import monotonic
-
 import docker_credential_acr
 from docker_credential_acr import (
     asker,
     credentials,
-    deadline,
     entry,
     private_files,
     registry,
 )
 from docker_credential_acr.asker import asking_for
+from docker_credential_acr.commands.bounds import bounds, log_failure, start_log
 from docker_credential_acr.commands.docker_input import GET_LIMIT, NO_SERVER, limited, trimmed
 from docker_credential_acr.commands.reply import Reply, failed
-from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import (
     NOT_FOUND,
     Failure,
@@ -27,13 +24,11 @@ from docker_credential_acr.errors import (
     SettingsError,
     printable,
 )
-from docker_credential_acr.watchdog import GRACE, Watchdog
+from docker_credential_acr.watchdog import Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from docker_credential_acr.settings import RegistrySettings
+    from collections.abc import Mapping
 
 NO_CREDENTIALS = Reply(NOT_FOUND.encode() + b"\n", code=1)
 
@@ -52,24 +47,16 @@ def get(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply
         if who is None or not registry.is_ours(host, who.suffixes, who.named):
             return NO_CREDENTIALS
         if environ.get("ACR_CRED_DEBUG"):
-            _start_log(environ)
+            start_log(environ)
         old = credentials.still_good(host, who)
         last = old and entry.render(server, old)
-        waiting, prepare = _bounds(host, environ, watchdog, last)
+        waiting, prepare = bounds(host, environ, watchdog, last)
         return Reply(entry.render(server, credentials.obtain(host, who, waiting, prepare)))
     except NoCredential:
         return NO_CREDENTIALS
     except Failure as failure:
-        if environ.get("ACR_CRED_DEBUG"):
-            _log_failure(environ, failure)
+        log_failure(environ, failure)
         return failed(failure, host or "")
-
-
-def _log_failure(environ: "Mapping[str, str]", failure: Failure) -> None:
-    from docker_credential_acr.log import log  # noqa: PLC0415
-
-    _start_log(environ)
-    log.debug("failed: %s [%s]", failure.what, failure.reference)
 
 
 def renew(host: str, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
@@ -77,44 +64,11 @@ def renew(host: str, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
     try:
         who = asker.who_asks(environ)
         if registry.is_ours(host, who.suffixes, who.named):
-            waiting, prepare = _bounds(host, environ, watchdog)
+            waiting, prepare = bounds(host, environ, watchdog)
             credentials.renew(host, who, waiting, prepare)
     except Failure as failure:
         return failed(failure, host)
     return Reply()
-
-
-def _bounds(
-    host: str,
-    environ: "Mapping[str, str]",
-    watchdog: Watchdog,
-    last_answer: bytes | None = None,
-) -> "tuple[Deadline, Callable[[RegistrySettings], Deadline]]":
-    """Return the deadline of a waiter, and what makes it that of the one who signs in."""
-    began = monotonic()
-    waiting = Deadline(began + deadline.seconds_asked(environ, deadline.DEFAULT_SECONDS))
-    watchdog.host = f"{printable(host)[:80]}: ".encode()
-
-    def prepare(chosen: "RegistrySettings") -> Deadline:
-        from docker_credential_acr import child  # noqa: PLC0415  this process signs in
-
-        _start_log(environ)
-        from docker_credential_acr.log import log  # noqa: PLC0415
-
-        log.debug("%s: signing in with %s", host, chosen.method)
-        settled = Deadline(began + chosen.timeout)
-        watchdog.at_end += [child.end_all, private_files.drop_unfinished]
-        watchdog.rearm(settled.left() + GRACE, deadline.sentence, last_answer)
-        return settled
-
-    watchdog.rearm(waiting.left() + GRACE, deadline.sentence, last_answer)
-    return waiting, prepare
-
-
-def _start_log(environ: "Mapping[str, str]") -> None:
-    from docker_credential_acr import log  # noqa: PLC0415  waiters do not load logging
-
-    log.start(environ.get("ACR_CRED_DEBUG"))
 
 
 def list_hosts(environ: "Mapping[str, str]") -> Reply:

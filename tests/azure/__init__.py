@@ -17,6 +17,7 @@ from cryptography import x509
 
 from tests.azure import arm
 from tests.azure.arm import Arm
+from tests.azure.bindings import NAME, Bindings, Cluster
 from tests.azure.directory import (
     ACR_AUDIENCE,
     ARM_AUDIENCES,
@@ -171,6 +172,21 @@ class FakeAzure:
         listener = self._open(address, port, lambda client: handler(client, ("", 0), None))
         return f"http://{listener.address}:{listener.port}"
 
+    def listen_bindings(self) -> Cluster:
+        """One more cluster with a token proxy of its own, which no proxy of the environment leads to."""
+        ca = trustme.CA(organization_name="Fake cluster")
+        ca_file = os.path.join(os.path.dirname(self.ca_file), f"cluster-{uuid.uuid4().hex}.pem")
+        ca.cert_pem.write_to_path(ca_file)
+        site = Site("bindings", Bindings(self._entra, self.tenant).answer)
+        handler = type(
+            "_Bindings",
+            (SiteHandler,),
+            {"desk": self._desk, "route": staticmethod(lambda _host: site)},
+        )
+        tls = TLS(Certificates(ca), self._connections, handler, NAME)
+        listener = self._open("127.0.0.1", 0, tls.serve)
+        return Cluster(f"127.0.0.1:{listener.port}", ca_file)
+
     def _populate(self) -> None:
         self.client_secret = f"CANARY-secret-{uuid.uuid4().hex}"
         principal = self.add_service_principal(secret=self.client_secret)
@@ -295,9 +311,14 @@ class FakeAzure:
         issuer: str = ISSUER,
         audience: str = EXCHANGE_AUDIENCE,
         lifetime: int = 3600,
+        uid: str | None = None,
     ) -> str:
-        """The token a cluster or pipeline gives its job; expired when `lifetime` is negative."""
-        return self._oidc.assertion(issuer, subject, audience, lifetime)
+        """The token a cluster or pipeline gives its job; expired when `lifetime` is negative.
+
+        `uid` is that of a Kubernetes service account.
+        """
+        claims = {"kubernetes.io": {"serviceaccount": {"uid": uid}}} if uid else {}
+        return self._oidc.assertion(issuer, subject, audience, lifetime, **claims)
 
     def add_managed_identity(
         self,

@@ -18,6 +18,7 @@ KINDS = (
     ("registry", r".*", r"/v2/.+", "content"),
     ("metadata", r"GET|POST", r".*/token", "metadata"),
     ("arm", r".*", r"/.*", "arm"),
+    ("bindings", r".*", r"/.*", "bindings"),
     ("oidc", r"GET|POST", r"/.*", "oidc"),
     ("proxy", r"CONNECT", r".*", "connect"),
     ("proxy", r".*", r".*", "forward"),

@@ -23,7 +23,7 @@ class Oidc:
         self.subject = SUBJECT
         self.hosts = {GITHUB, PIPELINES}
 
-    def assertion(self, issuer: str, subject: str, audience: str, life: int) -> str:
+    def assertion(self, issuer: str, subject: str, audience: str, life: int, **more: object) -> str:
         now = int(time.time())
         claims = {
             "iss": issuer,
@@ -32,6 +32,7 @@ class Oidc:
             "iat": now - 3600 if life < 0 else now,
             "exp": now + life,
             "jti": uuid.uuid4().hex,
+            **more,
         }
         return self._directory.keep(self._directory.signer.sign(claims))
 

@@ -1,10 +1,13 @@
 """The search for secrets: in every output, file name and file that a story leaves behind."""
 
 import os
+import re
 import stat
 
-from tests.stories.program import Answer, Program
+from tests.stories.program import Program
 
+# What a verb is asked for: its answers hold the credential, there and nowhere else.
+HIDDEN = {"get": re.compile(rb'"Secret":"[^"]*"'), "kubelet": re.compile(rb'"password":"[^"]*"')}
 TAIL = 40  # characters: half a token is one too many
 
 
@@ -20,7 +23,8 @@ def leaks(program: Program) -> list[str]:
     found = []
     for arguments, answer in program.answers:
         found += [f"{arguments}: standard error" for secret in wanted if secret in answer.err]
-        out = without_secret(answer) if arguments == ("get",) else answer.out
+        hide = HIDDEN.get(arguments[0] if arguments else "")
+        out = answer.out if hide is None or answer.code else hide.sub(b"", answer.out)
         found += [f"{arguments}: standard output" for secret in wanted if secret in out]
     for root, folders, names in os.walk(program.home):
         for name in folders + names:
@@ -31,13 +35,6 @@ def leaks(program: Program) -> list[str]:
                 data = contents(path)
                 found += [f"{path}: its contents" for secret in wanted if secret in data]
     return found
-
-
-def without_secret(answer: Answer) -> bytes:
-    if answer.code:
-        return answer.out
-    begin, _, rest = answer.out.partition(b'"Secret":"')
-    return begin + rest.partition(b'"')[2]
 
 
 def private_entry(program: Program, path: str) -> bool:
