@@ -1,6 +1,7 @@
 """Entra ID as the service-principal methods meet it: one token request, and what a refusal means."""
 
 import re
+from contextlib import contextmanager
 
 from docker_credential_acr.errors import (
     AudienceUnknown,
@@ -14,6 +15,7 @@ from docker_credential_acr.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 # Microsoft says that the numbers may change: they choose the words, never what is done next (but for
@@ -108,11 +110,31 @@ def client_token(
 ) -> EntraToken:
     """Return a token of the client-credentials grant; *credential* as msal takes it.
 
-    msal directly: it is what azure-identity itself calls, at half the time to import.
     Raises SignInRefused, AudienceUnknown, Unreachable.
     """
     import msal  # noqa: PLC0415  an SDK is loaded when its method is used
 
+    with asking(sign_in, tenant) as place:
+        result: dict[str, Any] = msal.ConfidentialClientApplication(
+            client_id,
+            client_credential=credential,
+            azure_region=False,  # MSAL_FORCE_REGION would name another host
+            **place,
+        ).acquire_token_for_client([audience + "/.default"])
+    token = result.get("access_token")
+    if isinstance(token, str) and token:
+        return EntraToken(Secret(token), tenant)
+    raise refusal(str(result), str(sign_in.authority))
+
+
+@contextmanager
+def asking(sign_in: SignIn, tenant: str) -> "Iterator[dict[str, Any]]":
+    """Give what an application of msal has to know of *tenant*'s authority, and of the way to it.
+
+    msal directly: it is what azure-identity itself calls, at half the time to import.
+    Raises SettingsError if there is no authority, Unreachable, and in place of msal's own errors what
+    ``refusal`` makes of the last answer.
+    """
     from docker_credential_acr.transport import Session  # noqa: PLC0415
 
     if sign_in.authority is None:
@@ -123,21 +145,14 @@ def client_token(
         )
     session = _Remembering(Session(sign_in.deadline), sign_in.authority, sign_in.cloud.discovery)
     try:
-        result: dict[str, Any] = msal.ConfidentialClientApplication(
-            client_id,
-            client_credential=credential,
-            authority=f"https://{sign_in.authority}/{tenant}",
-            instance_discovery=None if sign_in.cloud.discovery else False,
-            azure_region=False,  # MSAL_FORCE_REGION would name another host
-            http_client=session,
-        ).acquire_token_for_client([audience + "/.default"])
+        yield {
+            "authority": f"https://{sign_in.authority}/{tenant}",
+            "instance_discovery": None if sign_in.cloud.discovery else False,
+            "http_client": session,
+        }
     except (ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
         # Discovery was refused, or an answer is not JSON or not an object.
         raise refusal(session.last_text or str(error), sign_in.authority) from error
-    token = result.get("access_token")
-    if isinstance(token, str) and token:
-        return EntraToken(Secret(token), tenant)
-    raise refusal(str(result), sign_in.authority)
 
 
 class _Remembering:

@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.azure.wire import Reply, json_reply
 
@@ -15,6 +15,7 @@ class Problem:
     status: int
     error: str
     text: str
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 NO_FEDERATED = "No matching federated identity record found for presented assertion"
@@ -23,7 +24,55 @@ NOT_INSTALLED = (
     " or consented to by any user in the tenant."
 )
 
+CLAIMS = {  # what the tenant's policy wants to see; the app hands it back when it asks again
+    "suberror": "basic_action",
+    "claims": '{"access_token":{"capolids":{"essential":true,"values":["c4nary-policy"]}}}',
+}
+
 PROBLEMS: Mapping[int, Problem] = {
+    50020: Problem(
+        400,
+        "invalid_request",
+        "User account 'dana@elsewhere.example' from identity provider does not exist in tenant 'Fake'"
+        " and cannot access the application in that tenant.",
+    ),
+    50076: Problem(
+        400,
+        "interaction_required",
+        "Due to a configuration change made by your administrator, or because you moved to a new"
+        " location, you must use multi-factor authentication to access the resource.",
+        CLAIMS,
+    ),
+    53003: Problem(
+        400,
+        "access_denied",
+        "Access has been blocked by Conditional Access policies. The access policy does not allow"
+        " token issuance.",
+    ),
+    54005: Problem(
+        400,
+        "invalid_grant",
+        "OAuth2 Authorization code was already redeemed, please retry with a new valid code.",
+    ),
+    65004: Problem(
+        400, "access_denied", "User declined to consent to access the app.", {"suberror": "consent"}
+    ),
+    500112: Problem(
+        400,
+        "invalid_client",
+        "The reply address does not match the one provided when requesting the authorization code.",
+    ),
+    501481: Problem(
+        400,
+        "invalid_grant",
+        "The Code_Verifier does not match the code_challenge supplied in the authorization request.",
+    ),
+    700082: Problem(
+        400,
+        "invalid_grant",
+        "The refresh token has expired due to inactivity. The token was inactive for 90 days.",
+        {"suberror": "bad_token"},
+    ),
     50173: Problem(
         400,
         "invalid_grant",
@@ -156,8 +205,15 @@ class Refused(Exception):
             "trace_id": trace,
             "correlation_id": correlation,
             "error_uri": f"https://login.microsoftonline.com/error?code={self._code}",
+            **self._problem.more,
         }
         return json_reply(self._problem.status, content, {"x-ms-request-id": trace})
+
+    def redirected(self) -> dict[str, str]:
+        """What the browser brings back from the sign-in page."""
+        ids = str(uuid.uuid4()), str(uuid.uuid4())
+        told = self.description(*ids, clock(time.time()))
+        return {"error": self._problem.error, "error_description": told}
 
     def description(self, trace: str, correlation: str, now: str) -> str:
         text = self._problem.text.format_map(self._details)

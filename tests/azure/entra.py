@@ -45,12 +45,14 @@ class Entra:
         self._routes = (
             ("GET", r"/common/discovery/instance", self._instance),
             ("GET", r"/([^/]+)/v2\.0/\.well-known/openid-configuration", self._configuration),
+            ("GET", r"/([^/]+)/oauth2/v2\.0/authorize", self._authorize),
             ("POST", r"/([^/]+)/oauth2/v2\.0/devicecode", self._device_code),
             ("POST", r"/([^/]+)/oauth2/v2\.0/token", self._token),
         )
         self._person_grants = {
             "urn:ietf:params:oauth:grant-type:device_code": people.by_device_code,
             "refresh_token": people.by_refresh_token,
+            "authorization_code": people.browser.by_code,
         }
 
     def answer(self, call: Call) -> Reply:
@@ -115,10 +117,15 @@ class Entra:
         if find is None:
             raise Refused(70003, grant=form["grant_type"])
         self._check_tenant(tenant, *ANY_TENANT)
-        scope = find(form)
+        scope, nonce = find(form)
         issuer = f"https://{call.host}/{self._directory.tenant}/v2.0"
         wanted = next((wanted for wanted in scope.split() if "/" in wanted), "")
-        return json_reply(200, self._people.answer(form, self._audience(wanted, tenant), issuer))
+        audience = self._audience(wanted, tenant)
+        return json_reply(200, self._people.answer(form, audience, issuer, nonce))
+
+    def _authorize(self, call: Call, tenant: str) -> Reply:
+        self._check_tenant(tenant, *ANY_TENANT)
+        return self._people.browser.page(call)
 
     def _device_code(self, call: Call, tenant: str) -> Reply:
         self._check_tenant(tenant, *ANY_TENANT)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 KINDS = (
     ("entra", r"POST", r"/[^/]+/oauth2/v2\.0/token", "sign-in"),
     ("entra", r"POST", r"/[^/]+/oauth2/v2\.0/devicecode", "device-code"),
+    ("entra", r"GET", r"/[^/]+/oauth2/v2\.0/authorize", "sign-in-page"),
     ("entra", r"GET", r"/[^/]+/v2\.0/\.well-known/openid-configuration", "discovery"),
     ("entra", r"GET", r"/common/discovery/instance", "instance-discovery"),
     ("registry", r"POST", r"/oauth2/exchange", "exchange"),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -43,6 +44,7 @@ from tests.azure import (
     WrongName,
     tokens,
 )
+from tests.azure.authorize import challenge_of
 from tests.azure.az import install_az
 from tests.azure.distribution import PROGRAM, SERVICE, Distribution
 
@@ -252,6 +254,86 @@ class TestSignIn:
             with pytest.raises(ClientAuthenticationError, match="AADSTS70018"):
                 me.get_token("https://management.core.windows.net/.default")
             azure.people.device_code_problem = None
+
+
+class TestBrowser:
+    """The sign-in page of a native app; the flow is msal's, and what it must refuse is ours."""
+
+    def begun(self, azure: FakeAzure, **changes: str) -> requests.Response:
+        asked = {
+            "client_id": azure.client_id,
+            "response_type": "code",
+            "redirect_uri": "http://localhost:4321",
+            "scope": f"{SCOPE} offline_access",
+            "code_challenge": challenge_of("v" * 43),
+            "code_challenge_method": "S256",
+            "state": "s",
+            "nonce": "n",
+            "response_mode": "query",
+        }
+        address = f"https://login.microsoftonline.com/{azure.tenant}/oauth2/v2.0/authorize"
+        return requests.get(address, params=asked | changes, allow_redirects=False, timeout=10)
+
+    def redeemed(self, azure: FakeAzure, code: str, **changes: str) -> requests.Response:
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": azure.client_id,
+            "code": code,
+            "redirect_uri": "http://localhost:4321",
+            "code_verifier": "v" * 43,
+        }
+        address = f"https://login.microsoftonline.com/{azure.tenant}/oauth2/v2.0/token"
+        return requests.post(address, data=form | changes, timeout=10)
+
+    def code(self, azure: FakeAzure) -> str:
+        place = self.begun(azure).headers["Location"]
+        query = dict(parse_qsl(urlsplit(place).query))
+        assert place.startswith("http://localhost:4321?")
+        assert query["state"] == "s"
+        return query["code"]
+
+    def test_a_code_is_good_once(self, azure: FakeAzure) -> None:
+        code = self.code(azure)
+        answer = self.redeemed(azure, code).json()
+        assert tokens.peek(answer["id_token"])[1]["nonce"] == "n"
+        assert tokens.peek(answer["access_token"])[1]["oid"] == azure.user.object_id
+        assert "AADSTS54005" in self.redeemed(azure, code).text
+
+    @pytest.mark.parametrize(
+        ("changes", "number"),
+        [
+            ({"code_verifier": "w" * 43}, "AADSTS501481"),
+            ({"code_verifier": ""}, "AADSTS501481"),
+            ({"redirect_uri": "http://localhost:4322"}, "AADSTS500112"),
+        ],
+    )
+    def test_only_who_began_can_redeem_it(
+        self, azure: FakeAzure, changes: dict[str, str], number: str
+    ) -> None:
+        assert number in self.redeemed(azure, self.code(azure), **changes).text
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"redirect_uri": "http://evil.example:4321"},
+            {"code_challenge": ""},
+            {"code_challenge_method": "plain"},
+            {"response_type": "token"},
+        ],
+    )
+    def test_what_nobody_registered_is_shown_and_not_sent(
+        self, azure: FakeAzure, changes: dict[str, str]
+    ) -> None:
+        answer = self.begun(azure, **changes)
+        assert answer.status_code == 400
+        assert "Location" not in answer.headers
+
+    def test_a_refusal_goes_back_to_the_app(self, azure: FakeAzure) -> None:
+        azure.people.browser.problem = 65004
+        place = self.begun(azure).headers["Location"]
+        azure.people.browser.problem = None
+        assert "error=access_denied" in place
+        assert "AADSTS65004" in place
 
 
 class TestManagedIdentity:
