@@ -226,6 +226,31 @@ REFERENCES: dict[str, Reference] = {
         "time az account get-access-token",
         "Look for a hanging extension, proxy or file system; or use another method.",
     ),
+    "powershell-missing": Reference(
+        "The method azure-powershell needs the program pwsh (on Windows also powershell), found on an absolute entry of PATH.",
+        "command -v pwsh",
+        "Install PowerShell 7 and its module Az.Accounts, or use another method.",
+    ),
+    "powershell-module": Reference(
+        "PowerShell is there, and its module Az.Accounts is missing, older than 2.2.0, or not allowed to load.",
+        "pwsh -NoProfile -Command Import-Module Az.Accounts -PassThru",
+        "Install-Module Az.Accounts -Scope CurrentUser. On Windows, Get-ExecutionPolicy -List shows what forbids loading it.",
+    ),
+    "powershell-signed-out": Reference(
+        "Azure PowerShell is there, and nobody is signed in to it as this user, or not for this subscription.",
+        "pwsh -NoProfile -Command Get-AzContext -ListAvailable",
+        "Connect-AzAccount. If it is forgotten in the next session: Enable-AzContextAutosave.",
+    ),
+    "powershell-failed": Reference(
+        "Azure PowerShell ended with an error or without a token.",
+        "pwsh -NoProfile -Command Get-AzAccessToken -ResourceUrl https://containerregistry.azure.net",
+        "As its message says; often Connect-AzAccount helps.",
+    ),
+    "powershell-timeout": Reference(
+        "Azure PowerShell did not end in time and was ended.",
+        "time pwsh -NoProfile -Command Get-AzAccessToken",
+        "Look for a hanging proxy or file system, or very many modules; or use another method.",
+    ),
     "azd-missing": Reference(
         "The method azure-developer-cli needs the program azd, found on an absolute entry of PATH.",
         "command -v azd",

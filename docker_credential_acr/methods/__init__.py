@@ -13,6 +13,7 @@ from docker_credential_acr.methods import (
     azure_cli,
     azure_developer_cli,
     azure_pipelines,
+    azure_powershell,
     client_certificate,
     client_secret,
     federated_token,
@@ -26,6 +27,7 @@ from docker_credential_acr.methods.contract import EntraMethod, LoginMethod, Met
 ENTRA_METHODS: Mapping[str, EntraMethod] = {
     "automatic": automatic,
     "azure-cli": azure_cli,
+    "azure-powershell": azure_powershell,
     "azure-developer-cli": azure_developer_cli,
     "client-secret": client_secret,
     "client-certificate": client_certificate,

@@ -15,6 +15,7 @@ from docker_credential_acr.methods import (
     azure_cli,
     azure_developer_cli,
     azure_pipelines,
+    azure_powershell,
     client_certificate,
     client_secret,
     github_actions,
@@ -35,6 +36,7 @@ ORDER: Mapping[str, EntraMethod] = {
     "managed-identity": managed_identity,
     "aks-node": aks_node,
     "azure-cli": azure_cli,
+    "azure-powershell": azure_powershell,
     "azure-developer-cli": azure_developer_cli,
 }
 

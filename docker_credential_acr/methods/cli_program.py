@@ -3,11 +3,12 @@
 The SDK's classes leave grandchildren behind and take ``./az`` from a relative entry of PATH.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from docker_credential_acr import child
-from docker_credential_acr.errors import AudienceUnknown, Failure, MethodUnavailable, Unreachable
+from docker_credential_acr.errors import Failure, MethodUnavailable, Unreachable
 from docker_credential_acr.methods import entra
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from docker_credential_acr.secret import Secret
@@ -25,10 +26,12 @@ class CliProgram:
     by_hand: str  # what shows a person its fault
     signed_out: tuple[bytes, ...]  # what its texts say when there is no sign-in
     references: tuple[str, str, str, str]  # missing, signed out, failed, out of time
+    also: tuple[str, ...] = ()  # its other names, tried when there is none of the first
 
     def path(self, environ: Mapping[str, str]) -> str:
         """Return its absolute path. Raises MethodUnavailable."""
-        found = child.find(self.name, environ)
+        candidates = (child.find(name, environ) for name in (self.name, *self.also))
+        found = next(filter(None, candidates), None)
         if found is None:
             raise MethodUnavailable(
                 f"{self.name} is not on PATH",
@@ -44,7 +47,10 @@ class CliProgram:
         quiet: Mapping[str, str],
         read: Callable[[bytes], tuple[object, object]],
     ) -> EntraToken:
-        """Run it and return the token and tenant that *read* finds in its output. Raises Failure."""
+        """Run it and return the token and tenant that *read* finds in its output.
+
+        *read* may raise Failure itself, and anything that says that there is no token. Raises Failure.
+        """
         path = self.path(sign_in.environ)
         environ = {**sign_in.environ, **quiet}
         try:
@@ -53,37 +59,40 @@ class CliProgram:
             raise self._broken(
                 f"{path} cannot be started: {(error.strerror or '').lower()}"
             ) from error
-        if result.code != 0:
-            raise self._failed(result)
-        if any(words in result.out for words in self.signed_out):
-            raise self._nobody()
-        try:
-            token, tenant = read(result.out)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise self._broken(f"{self.name} printed no token") from error
-        if not _is_word(token):
-            raise self._broken(f"{self.name} printed no token")
-        return EntraToken(Secret(str(token)), str(tenant) if _is_word(tenant) else None)
-
-    def _failed(self, result: child.Result) -> Failure:
         if result.code is None:
-            return Unreachable(
+            raise Unreachable(
                 f"{self.name} did not end in time",
                 f"run {self.by_hand} by hand to see why",
                 self.references[3],
             )
-        told = result.err + result.out
+        if result.code != 0:
+            raise self.refusal(
+                result.err + result.out, f"{self.name} ended with exit code {result.code}"
+            )
+        token: object = None
+        tenant: object = None
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            token, tenant = read(result.out)
+        if not _is_word(token):
+            if any(words in result.out for words in self.signed_out):
+                raise self.nobody()
+            raise self._broken(f"{self.name} printed no token")
+        return EntraToken(Secret(str(token)), str(tenant) if _is_word(tenant) else None)
+
+    def refusal(self, told: bytes, otherwise: str) -> Failure:
+        """Return what the program's words *told* mean; *otherwise* says it when nothing is known."""
         if b"AADSTS" in told:
             failure = entra.refusal(told.decode("utf-8", "replace") + " error", self.name)
-            if isinstance(failure, AudienceUnknown) or failure.reference != "sign-in-refused":
-                return failure
-            failure.hint = f"sign in again with: {self.login}"
+            if failure.reference == "sign-in-refused":
+                failure.hint = f"sign in again with: {self.login}"
+            failure.hint = failure.hint.replace("az login", self.login)
             return failure
         if any(words in told for words in self.signed_out):
-            return self._nobody()
-        return self._broken(f"{self.name} ended with exit code {result.code}")
+            return self.nobody()
+        return self._broken(otherwise)
 
-    def _nobody(self) -> MethodUnavailable:
+    def nobody(self) -> MethodUnavailable:
+        """Return the failure for a program that nobody is signed in to."""
         what = f"nobody is signed in to the {self.product}"
         return MethodUnavailable(what, f"run: {self.login}", self.references[1])
 

@@ -19,6 +19,7 @@ from docker_credential_acr.methods import ENTRA_METHODS, aks_node
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from tests.azure import FakeAzure
 from tests.azure.az import install_az
+from tests.azure.pwsh import FakePwsh, Mode, install_pwsh
 from tests.stories.program import new_host
 
 CLOUD = CLOUDS[0]
@@ -197,6 +198,18 @@ def expired_person(machine: Machine) -> None:
     install_az(os.path.join(machine.folder, "bin"), machine.azure, mode="refused")
 
 
+def powershell(machine: Machine, mode: Mode = "secure") -> FakePwsh:
+    """Somebody who has run Connect-AzAccount, once at least."""
+    pwsh = install_pwsh(os.path.join(machine.folder, "bin"), machine.azure, mode=mode)
+    machine.set(PATH=pwsh.folder)
+    machine.file(os.path.join(os.environ["HOME"], ".Azure", "AzureRmContext.json"), "{}")
+    return pwsh
+
+
+def expired_powershell(machine: Machine) -> None:
+    powershell(machine, "refused")
+
+
 def azd(machine: Machine, script: str) -> None:
     """Install a program called azd that is a shell script."""
     path = machine.file("bin/azd", f"#!/bin/sh\n{script}\n")
@@ -231,6 +244,7 @@ WORLDS: Mapping[str, World] = {
     "managed-identity": World(virtual_machine, unknown_identity),
     "aks-node": World(cluster, another_cluster),
     "azure-cli": World(person, expired_person),
+    "azure-powershell": World(powershell, expired_powershell),
     "azure-developer-cli": World(developer, expired_developer),
     "federated-token": World(foreign_job, another_foreign_job),
 }
