@@ -171,7 +171,8 @@ class Reader:
     ) -> None:
         for key, known in choices(made).items():
             if key in table and table[key] not in known:
-                what = f'unknown {key} "{table[key]}"' + meant(table[key], known)
+                near = meant(table[key], known)  # without one it may be anything, a secret too
+                what = f'unknown {key} "{table[key]}"{near}' if near else f"unknown {key}"
                 self.fail((*where, key), what, f"use one of {', '.join(known)}")
 
     def _forms(self, table: Mapping[str, Any], where: tuple[str, ...]) -> None:

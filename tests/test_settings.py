@@ -216,6 +216,8 @@ class TestMistakes:
         error = mistake("[defaults]\nclient_secret = 'CANARY-secret'")
         assert "client_secret_file" in error.hint
         assert "CANARY" not in error.what + error.hint
+        error = mistake("[defaults]\ncloud = 'CANARY-secret'")
+        assert "CANARY" not in error.what + error.hint
 
 
 class TestForm:
