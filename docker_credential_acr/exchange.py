@@ -93,13 +93,18 @@ def read(text: object, login_server: str) -> RegistryToken | None:
     issued, expires = claims.get("iat"), claims.get("exp")
     if type(issued) is not int or type(expires) is not int or not 0 < issued < expires < 2**53:
         return None
-    name, geo, suffix = login_server.partition(".geo.")
-    accepted = {login_server, f"{name.partition('.')[0]}.{suffix}" if geo else login_server}
+    accepted = {login_server, global_name(login_server)}
     audience = claims.get("aud")
     named = audience if isinstance(audience, list) else [audience]
     if not any(isinstance(host, str) and host.lower() in accepted for host in named):
         return None
     return RegistryToken(Secret(text), issued, expires)
+
+
+def global_name(login_server: str) -> str:
+    """Return the registry's global login server, for a regional endpoint (``name.region.geo.suffix``)."""
+    name, geo, suffix = login_server.partition(".geo.")
+    return f"{name.partition('.')[0]}.{suffix}" if geo else login_server
 
 
 def jwt_claims(text: object) -> "dict[str, Any] | None":

@@ -331,15 +331,35 @@ REFERENCES: dict[str, Reference] = {
         "az acr show --name NAME --query id",
         "Give the resource id by registry_id, and the identity a role on the registry.",
     ),
+    "admin-disabled": Reference(
+        "The settings name the method admin-user, and the admin user of the registry is switched off.",
+        "az acr show --name NAME --query adminUserEnabled",
+        "az acr update -n NAME --admin-enabled true; better, use an identity of Entra, or a repository token.",
+    ),
+    "token-disabled": Reference(
+        "The repository token is switched off, whatever its passwords are.",
+        "az acr token show --registry NAME --name TOKEN --query status",
+        "az acr token update --registry NAME --name TOKEN --status enabled",
+    ),
+    "arm-identity": Reference(
+        "Azure Resource Manager does not take the token of the identity that sign_in names: another tenant or cloud, or it was revoked.",
+        "az account show --query tenantId; compare with the tenant of the registry's subscription",
+        "Set tenant_id, or another sign_in, in the registry's table.",
+    ),
+    "arm-unavailable": Reference(
+        "Azure Resource Manager is throttling requests or has a fault of its own. A sign-in with Entra does not need it.",
+        "https://azure.status.microsoft",
+        "Try again as the message says. Give the passwords by password_file to be independent of it.",
+    ),
     "arm-denied": Reference(
         "The identity that sign_in names may not read or make the registry's passwords.",
         "az role assignment list --assignee CLIENT_ID --scope REGISTRY_ID",
         "Grant it a role with Microsoft.ContainerRegistry/registries/listCredentials/action (or generateCredentials/action), or give the passwords by password_file.",
     ),
     "arm-refused": Reference(
-        "Azure Resource Manager did not accept the request or the identity.",
-        "az rest --method get --url REGISTRY_ID?api-version=2025-11-01",
-        "Check sign_in, tenant_id and cloud in the settings.",
+        "Azure Resource Manager did not do what was asked; the message has its error's code, such as ScopeLocked (a read-only lock on the registry keeps its passwords from being listed).",
+        "az lock list --resource REGISTRY_ID; az monitor activity-log list --resource-id REGISTRY_ID",
+        "Remove what the code names; give the passwords by password_file where a lock has to stay.",
     ),
     "registry-refused": Reference(
         "The registry does not accept the identity: another tenant, no role at all, or ARM tokens turned off (authentication-as-arm).",
