@@ -1,28 +1,32 @@
-"""Azure Resource Manager, as far as registries and their passwords go.
+"""Azure Resource Manager: how it is asked, what its refusals mean, and operations that take a while.
 
-Api versions and answers: Azure/azure-rest-api-specs, Microsoft.ContainerRegistry 2025-11-01. An Entra
-login needs none of this; only the admin user, repository tokens and the verbs for people do.
+Entra logins need none of it; only the admin user, repository tokens and the verbs for people do. Answers:
+the ARM resource provider contract (Azure/azure-resource-manager-rpc, async-api-reference.md).
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from docker_credential_acr.deadline import doing
 from docker_credential_acr.errors import Failure, MethodUnavailable, RegistryRefused, Unreachable
-from docker_credential_acr.methods.contract import EntraToken, Login, SignIn
-from docker_credential_acr.secret import Secret
+from docker_credential_acr.methods.contract import EntraToken, SignIn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from requests import Response
 
-_VERSION = "2025-11-01"
-_SUBSCRIPTIONS_VERSION = "2022-12-01"
-_PROVIDER = "providers/Microsoft.ContainerRegistry/registries"
-_PAGES = 20  # of one listing: some thousand registries
+VERSION = "2025-11-01"  # of Microsoft.ContainerRegistry, Azure/azure-rest-api-specs
+PROVIDER = "Microsoft.ContainerRegistry"
+_PAGES = 20  # of one listing: some thousand things
+_ADMIN_DISABLED = "unauthorizedforcredentialoperations"  # an error's code, in lower case
+_PAUSE, _LONGEST = 1.0, 10.0  # seconds between two looks at an operation: usual, and at most
+_LONGEST_CODE = 60  # characters
+_RIGHTS = {"GET": "read", "PATCH": "write", "PUT": "write", "POST": "action"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,122 +37,202 @@ class Manager:
     token: EntraToken
 
 
-def admin_logins(registry_id: str | None, manager: Manager) -> Iterator[Login]:
-    """Yield the admin user's logins: ``listCredentials``, which answers even while it is disabled.
-
-    *registry_id* is the registry's resource id; without it the registry is looked for by its login
-    server. Raises Failure.
-    """
-    found = registry_id or find(manager)
-    answer = call("POST", f"{found}/listCredentials", manager)
-    try:
-        name = str(answer["username"])
-        values = [str(each["value"]) for each in answer["passwords"] if each.get("value")]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise _no_answer(manager) from error
-    for value in values:
-        yield Login(name, Secret(value))
-
-
-def find(manager: Manager) -> str:
-    """Return the resource id of the registry behind the login server that *manager* is asked for.
-
-    It is matched by login server, not by name: a domain label's hash cannot be derived from the name.
-    Raises MethodUnavailable if no subscription that the identity can see has it.
-    """
-    login_server = manager.sign_in.login_server
-    for subscription in _items("/subscriptions", manager, _SUBSCRIPTIONS_VERSION):
-        path = f"/subscriptions/{subscription.get('subscriptionId')}/{_PROVIDER}"
-        for registry in _items(path, manager):
-            server = (registry.get("properties") or {}).get("loginServer")
-            if isinstance(server, str) and server.lower() == login_server:
-                return str(registry["id"])
-    raise MethodUnavailable(
-        f"no subscription that this identity can read has the registry {login_server}",
-        "give its resource id by registry_id, or the identity the role Reader on it",
-        "registry-not-found",
-    )
-
-
-def _items(path: str, manager: Manager, version: str = _VERSION) -> "Iterator[dict[str, Any]]":
-    where: str | None = path
-    for _ in range(_PAGES):
-        answer = call("GET", where, manager, version=version) if where else {}
-        values = answer.get("value")
-        yield from (each for each in values or [] if isinstance(each, dict))
-        where = _next(answer.get("nextLink"), manager)
-        if where is None:
-            return
-
-
-def _next(link: object, manager: Manager) -> str | None:
-    """Return the path and query of the next page if it is one of the same place."""
-    if not isinstance(link, str) or not link.startswith(f"{manager.sign_in.cloud.arm}/"):
-        return None
-    parts = urlsplit(link)
-    return f"{parts.path}?{parts.query}"
-
-
 def call(
     verb: str,
     path: str,
     manager: Manager,
     body: "dict[str, Any] | None" = None,
-    version: str = _VERSION,
+    version: str = VERSION,
 ) -> "dict[str, Any]":
     """Ask the cloud's Resource Manager for *path* and return the JSON object of its answer.
 
+    An operation that takes a while is waited for, within the deadline.
     Raises RegistryRefused, MethodUnavailable, Unreachable, OutOfTime.
     """
-    from docker_credential_acr.transport import Session  # noqa: PLC0415  loaded when it is used
-
-    doing("asking Azure Resource Manager")
-    address = f"{manager.sign_in.cloud.arm}{path}"
-    if "api-version=" not in address:
-        address += f"?api-version={version}"
-    headers = {"Authorization": f"Bearer {manager.token.secret.reveal()}"}
-    response = Session(manager.sign_in.deadline).request(verb, address, headers=headers, json=body)
-    if response.status_code != 200:  # noqa: PLR2004  HTTP
-        raise _refusal(response)
-    try:
-        found = response.json()
-    except (ValueError, RecursionError) as error:
-        raise _no_answer(manager) from error
-    if not isinstance(found, dict):
-        raise _no_answer(manager)
-    return found
+    address = f"{manager.sign_in.cloud.arm}{path}?api-version={version}"
+    response = _sent(verb, address, manager, body)
+    if response.status_code == 202:  # noqa: PLR2004  HTTP
+        return _result(response, manager)
+    return _object(response, manager)
 
 
-def _no_answer(manager: Manager) -> Unreachable:
+def items(path: str, manager: Manager, version: str = VERSION) -> "Iterator[dict[str, Any]]":
+    """Yield what the listing at *path* has, page by page. Raises what ``call`` raises."""
+    answer = call("GET", path, manager, version=version)
+    for _ in range(_PAGES):
+        values = answer.get("value")
+        yield from (each for each in values or () if isinstance(each, dict))
+        link = answer.get("nextLink")
+        if not link:
+            return
+        answer = _object(_sent("GET", _same_place(link, manager), manager), manager)
+
+
+def admin_disabled(name: str) -> RegistryRefused:
+    return RegistryRefused(
+        f"the admin user of the registry {name} is disabled",
+        f"run: az acr update -n {name} --admin-enabled true",
+        "admin-disabled",
+    )
+
+
+def no_answer(manager: Manager) -> Unreachable:
     return Unreachable(
-        f"{manager.sign_in.cloud.arm} gave no usable answer",
+        f"{_host(manager)} gave no usable answer",
         "check for a proxy or a login page that answers in its place",
         "answer-unusable",
     )
 
 
-def _refusal(response: "Response") -> Failure:
-    from docker_credential_acr.methods.entra import unavailable  # noqa: PLC0415
-    from docker_credential_acr.transport import correlation, host_of, retry_after  # noqa: PLC0415
+def _sent(
+    verb: str, address: str, manager: Manager, body: "dict[str, Any] | None" = None
+) -> "Response":
+    from docker_credential_acr.transport import Session  # noqa: PLC0415  loaded when it is used
 
-    status, correlated = response.status_code, correlation(response)
-    host = host_of(response.request)
+    doing("asking Azure Resource Manager")
+    headers = {"Authorization": f"Bearer {manager.token.secret.reveal()}"}
+    response = Session(manager.sign_in.deadline).request(verb, address, headers=headers, json=body)
+    if response.status_code not in (200, 202):
+        raise _refusal(verb, address, response, manager)
+    return response
+
+
+def _object(response: "Response", manager: Manager) -> "dict[str, Any]":
+    try:
+        found = response.json()
+    except (ValueError, RecursionError) as error:
+        raise no_answer(manager) from error
+    if not isinstance(found, dict):
+        raise no_answer(manager)
+    return found
+
+
+def _result(response: "Response", manager: Manager) -> "dict[str, Any]":
+    """Wait for the operation that *response* announces, and return its result.
+
+    Where Azure-AsyncOperation says how far it is, the result is at Location all the same; without it
+    Location answers 202 until there is a result.
+    """
+    state, place = (response.headers.get(name) for name in ("Azure-AsyncOperation", "Location"))
+    if state:
+        response = _looked_at(state, response, manager, lambda seen: not _ended(seen, manager))
+        if not place:
+            return _object(response, manager).get("properties") or {}
+    response = _looked_at(place, response, manager, lambda seen: seen.status_code == 202)  # noqa: PLR2004  HTTP
+    return _object(response, manager)
+
+
+def _looked_at(
+    link: object, last: "Response", manager: Manager, goes_on: "Callable[[Response], bool]"
+) -> "Response":
+    """Ask for *link* until what it answers is the end; *last* says how long to wait before."""
+    from docker_credential_acr.transport import retry_after  # noqa: PLC0415
+
+    address = _same_place(link, manager)
+    while True:
+        pause = retry_after(last)
+        time.sleep(
+            manager.sign_in.deadline.share(_PAUSE if pause is None else min(pause, _LONGEST))
+        )
+        last = _sent("GET", address, manager)
+        if not goes_on(last):
+            return last
+
+
+def _ended(response: "Response", manager: Manager) -> bool:
+    """Tell whether the operation has succeeded. Raises RegistryRefused if it has failed."""
+    answer = _object(response, manager)
+    state = str(answer.get("status", "")).lower()
+    if state in ("failed", "canceled"):
+        raise RegistryRefused(
+            f"Azure Resource Manager could not do it ({_code(answer) or state})",
+            "look at the registry's activity log, and try again",
+            "arm-refused",
+        )
+    return state == "succeeded"
+
+
+def _same_place(link: object, manager: Manager) -> str:
+    """Return *link* if it leads to the Resource Manager itself: a token goes nowhere else."""
+    if isinstance(link, str) and _origin(link) == _origin(manager.sign_in.cloud.arm or ""):
+        return link
+    raise no_answer(manager)
+
+
+def _origin(address: str) -> tuple[str, str | None, int]:
+    try:
+        parts = urlsplit(address)
+        port = parts.port or 443
+    except ValueError:
+        return "", None, 0
+    return parts.scheme, parts.hostname, port
+
+
+def _host(manager: Manager) -> str:
+    return urlsplit(manager.sign_in.cloud.arm or "").netloc
+
+
+def _refusal(verb: str, address: str, response: "Response", manager: Manager) -> Failure:
+    from docker_credential_acr.transport import correlation, retry_after  # noqa: PLC0415
+
+    status, code = response.status_code, _code(_readable(response))
+    told = f"HTTP {status}, {code}" if code else f"HTTP {status}"
+    told = f"({told}){correlation(response)}"
+    if code.lower() == _ADMIN_DISABLED:
+        return admin_disabled(address.partition(f"{PROVIDER}/registries/")[2].partition("/")[0])
     if status == 429 or status >= 500:  # noqa: PLR2004  HTTP
-        return unavailable(host, status, retry_after(response), correlated)
+        seconds = retry_after(response)
+        wait = "in a minute" if seconds is None else f"in {seconds:.0f} s"
+        what = "is throttling requests" if status == 429 else "has a fault of its own"  # noqa: PLR2004  HTTP
+        return Unreachable(
+            f"{_host(manager)} {what} {told}", f"try again {wait}", "arm-unavailable"
+        )
+    if status == 401:  # noqa: PLR2004  HTTP
+        return RegistryRefused(
+            f"Azure Resource Manager did not accept the identity {told}",
+            "check sign_in and tenant_id in the settings",
+            "arm-identity",
+        )
     if status == 403:  # noqa: PLR2004  HTTP
         return RegistryRefused(
-            f"the identity may not do this in Azure Resource Manager (HTTP 403){correlated}",
-            "grant it Microsoft.ContainerRegistry/registries/listCredentials/action on the registry",
+            f"the identity may not do this in Azure Resource Manager {told}",
+            f"grant it {_action(verb, urlsplit(address).path)}",
             "arm-denied",
         )
     if status == 404:  # noqa: PLR2004  HTTP
+        token = "/tokens/" in address
         return MethodUnavailable(
-            f"Azure Resource Manager knows no such registry or token (HTTP 404){correlated}",
-            "check registry_id and token_name",
+            f"Azure Resource Manager knows no such {'token' if token else 'registry'} {told}",
+            "check token_name" if token else "check registry_id",
             "registry-not-found",
         )
     return RegistryRefused(
-        f"{host} refused the request (HTTP {status}){correlated}",
-        "check sign_in and tenant_id in the settings",
+        f"Azure Resource Manager refused the request {told}",
+        "az rest shows its whole answer; a lock on the registry or its state may be the reason",
         "arm-refused",
     )
+
+
+def _action(verb: str, path: str) -> str:
+    """Return what a role must allow for *verb* on *path*, where kinds and names take turns."""
+    kinds = path.partition(PROVIDER + "/")[2].split("/")[::2]
+    if kinds == [""]:
+        return "Microsoft.Resources/subscriptions/read"
+    return "/".join([PROVIDER, *kinds, _RIGHTS[verb]])
+
+
+def _readable(response: "Response") -> object:
+    try:
+        return response.json()
+    except (ValueError, RecursionError):
+        return None
+
+
+def _code(answer: object) -> str:
+    """Return the error's code in *answer*, a word; its text is not ours to show."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    code = error.get("code") if isinstance(error, dict) else None
+    plain = (
+        isinstance(code, str) and code.isascii() and code.isalnum() and len(code) <= _LONGEST_CODE
+    )
+    return code if isinstance(code, str) and plain else ""

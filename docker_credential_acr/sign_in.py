@@ -28,9 +28,10 @@ from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS, federate
 from docker_credential_acr.methods.contract import EntraToken, SignIn
 from docker_credential_acr.secret import Secret
 from docker_credential_acr.settings import RegistrySettings
-from docker_credential_acr.verification import accepted
+from docker_credential_acr.verification import verified
 
 _ENTRA_SECONDS = 300  # what a shared Entra token must have left
+_UNSETTLED_SECONDS = 60  # until a new password of a repository token is known everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +130,18 @@ def _login(
     chosen: RegistrySettings, who: Asker, deadline: Deadline, notes: Mapping[str, object]
 ) -> Obtained:
     """Return the login that the registry takes; it says nothing of its life, so it is verified often."""
+    began = int(
+        time()
+    )  # before they are read: one that is renewed from now on is not served for longer
     told = _told(chosen, who, deadline)
-    logins = LOGIN_METHODS[chosen.method].logins(
+    offer = LOGIN_METHODS[chosen.method].offer(
         chosen.options, told, lambda: for_arm(chosen, who, deadline)
     )
-    login, marks = accepted(chosen.login_server, logins, notes.get("passwords"), deadline)
-    now = int(time())
-    found = {"method": chosen.method, "passwords": marks}
-    return Obtained(login.username, login.secret, now, now + chosen.password_ttl, 0, found)
+    found = verified(chosen.login_server, offer, notes.get("passwords"), deadline)
+    life = chosen.password_ttl if found.settled else min(_UNSETTLED_SECONDS, chosen.password_ttl)
+    told_next = {"method": chosen.method, "passwords": found.marks}
+    username, secret = found.login.username, found.login.secret
+    return Obtained(username, secret, began, began + life, 0, told_next)
 
 
 def for_arm(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> EntraToken:
@@ -152,7 +157,14 @@ def for_arm(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> EntraTo
         )
     method, options = chosen.sign_in
     told = _told(chosen, who, deadline)
-    return ENTRA_METHODS[method].entra_token(options, told, chosen.cloud.arm)
+    try:
+        return ENTRA_METHODS[method].entra_token(options, told, chosen.cloud.arm)
+    except AudienceUnknown as unknown:
+        raise SignInRefused(
+            f"Entra does not know {chosen.cloud.arm} in this tenant or cloud",
+            "check tenant_id, and arm_endpoint of a cloud of your own",
+            unknown.reference,
+        ) from unknown
 
 
 def registry_token(

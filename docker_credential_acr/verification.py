@@ -5,36 +5,55 @@ waits until everybody has looked again (``password_ttl``), and renews the other 
 """
 
 import hashlib
-from collections.abc import Iterable
+from dataclasses import dataclass
 
 from docker_credential_acr import exchange
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import RegistryRefused
-from docker_credential_acr.methods.contract import Login
+from docker_credential_acr.methods.contract import Login, Offer
 
-_SHOWN = 16  # hexadecimal digits: enough to see a change, too few to try passwords with
+_SHOWN = (
+    16  # hexadecimal digits: enough to see a change; Azure makes the passwords, nobody guesses them
+)
 
 
-def accepted(
-    login_server: str, logins: Iterable[Login], known: object, deadline: Deadline
-) -> tuple[Login, list[str]]:
-    """Return the login to serve, and the marks of all: the preferred one first.
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The login to serve, and the *marks* of all for the next time: the preferred one first.
+
+    *settled* is False if a password that was not known before was refused: a new one of a repository
+    token takes about a minute to be known everywhere.
+    """
+
+    login: Login
+    marks: list[str]
+    settled: bool
+
+
+def verified(login_server: str, offer: Offer, known: object, deadline: Deadline) -> Verified:
+    """Return the login of *offer* that the registry takes.
 
     *known* are the marks of the last time; a login that was not among them is tried before the others.
-    Raises RegistryRefused if the registry takes none of them, and what the method raises.
+    Raises what the offer says if it takes none, RegistryRefused, Unreachable, OutOfTime if it does not
+    tell.
     """
-    marks = known if isinstance(known, list) else []
-    found = list({login.secret.reveal(): login for login in logins}.values())
-    found.sort(key=lambda login: _rank(_mark(login_server, login), marks))
-    for login in found:
-        if exchange.accepts(login_server, login, deadline):
-            return login, [_mark(login_server, each) for each in found]
-    many = "the password" if len(found) == 1 else f"all {len(found)} passwords"
-    raise RegistryRefused(
-        f"the registry refused {many} of {found[0].username}",
-        "check that the user is enabled, and give the password that is valid now",
-        "passwords-refused",
+    before = known if isinstance(known, list) else []
+    unique = {login.secret.reveal(): login for login in offer.logins}.values()
+    found = sorted(
+        ((_mark(login_server, login), login) for login in unique),
+        key=lambda pair: _rank(pair[0], before),
     )
+    settled, told = True, None
+    for mark, login in found:
+        try:
+            if exchange.accepts(login_server, login, deadline):
+                return Verified(login, [mark for mark, _ in found], settled)
+        except RegistryRefused as refusal:
+            if refusal.reference != "login-unknown":  # a network rule minds no password
+                raise
+            told = refusal
+        settled = settled and mark in before
+    raise offer.refused(told)
 
 
 def _rank(mark: str, marks: list[object]) -> int:

@@ -1,10 +1,10 @@
 """`anonymous`: registries that anybody may pull from; clients go on without a credential."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from docker_credential_acr.errors import MethodUnavailable, NoCredential
-from docker_credential_acr.methods.contract import EntraToken, Login, SignIn
+from docker_credential_acr.methods.contract import EntraToken, Offer, SignIn
 
 INPUTS: tuple[str, ...] = ()
 SECRET_INPUTS: tuple[str, ...] = ()
@@ -19,11 +19,15 @@ def detect(environ: Mapping[str, str]) -> Options:  # noqa: ARG001  the contract
     raise MethodUnavailable("anonymous is not tried by itself", "set it as the method", "no-method")
 
 
-def logins(
+def username(options: Options, login_server: str) -> None:
+    pass
+
+
+def offer(
     options: Options,  # noqa: ARG001  the contract
     sign_in: SignIn,
     arm_token: Callable[[], EntraToken],  # noqa: ARG001  the contract
-) -> Iterator[Login]:
+) -> Offer:
     raise NoCredential(
         f"{sign_in.host} is pulled from without a credential",
         "set another method for it to sign in",

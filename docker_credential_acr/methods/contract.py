@@ -3,15 +3,16 @@
 A method is one module and one row of the table. The module has ``Options`` (a frozen dataclass whose
 fields are keys of the settings), ``INPUTS`` and ``SECRET_INPUTS`` (the variables it reads),
 ``detect`` (cheap local signals only, for ``automatic``), and one of the two kinds of result:
-``entra_token``, which is exchanged at the registry, or ``logins``, finished user names and passwords.
+``entra_token``, which is exchanged at the registry, or ``offer``, finished user names and passwords.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from docker_credential_acr.clouds import Cloud
 from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.errors import Failure
 from docker_credential_acr.secret import Secret
 
 
@@ -29,6 +30,18 @@ class Login:
 
     username: str
     secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The logins of a host in the order in which they are tried, at least one; each is verified.
+
+    *refused* tells why the registry took none of them; it is given what the registry said, if it was
+    more than that the password is wrong.
+    """
+
+    logins: tuple[Login, ...]
+    refused: Callable[[Failure | None], Failure]
 
 
 class Memory(Protocol):
@@ -81,10 +94,11 @@ class EntraMethod(_Described, Protocol):
 class LoginMethod(_Described, Protocol):
     """Brings user names and passwords that need no sign-in; held by modules."""
 
-    def logins(
-        self, options: Any, sign_in: SignIn, arm_token: Callable[[], EntraToken]
-    ) -> Iterator[Login]:
-        """Yield the logins of the host in the order in which they are tried; each is verified.
+    def username(self, options: Any, login_server: str) -> str | None:
+        """Return the user name of its answers without asking anybody; None if it never has one."""
+
+    def offer(self, options: Any, sign_in: SignIn, arm_token: Callable[[], EntraToken]) -> Offer:
+        """Return the logins of the host.
 
         *arm_token* signs in to Azure Resource Manager, the way the settings' ``sign_in`` says.
         Raises MethodUnavailable if there is none, and what ``entra_token`` and ``arm`` raise.
