@@ -11,11 +11,11 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 
 from tests.azure import FakeAzure
-from tests.bench import environment, instructions, memory, peers, table
+from tests.bench import environment, instructions, memory, methods, page, peers, table
 from tests.bench.environment import Environment, variables
 from tests.bench.homes import HOST, Home
 from tests.bench.runs import Command, Times, Unmeasured, at_once, paired
@@ -26,6 +26,8 @@ CACHED = "cached get"
 COLD = "cold get"
 FOREIGN = "foreign host"
 FROZEN = "frozen cached get"
+ONE_FILE = "one-file cached get"
+KUBELET = "kubelet request, cached"
 PLAIN = "plain azure-identity script"
 _CROWD = 50
 _THRONG = 200
@@ -115,6 +117,10 @@ def slow(bench: Bench) -> None:
     home = bench.home("slow").warm()
     cached = home.get(f"{CACHED}, again")
     commands = [cached, home.list("list")]
+    with suppress(Unmeasured):
+        commands.append(home.kubelet(KUBELET))
+    if bench.options.one_file:
+        commands.append(bench.home("one-file", bench.options.one_file).warm().get(ONE_FILE))
     with ExitStack() as stack:
         try:
             store = peers.password_store(os.path.join(bench.scratch, "p"))
@@ -151,6 +157,13 @@ def cold(bench: Bench) -> None:
     plain = home.plain(PLAIN, bench.environment.python)
     times = bench.paired([home.cold(COLD), plain], bench.rounds.cold)
     bench.measured["cold"] = times.ratio(COLD, PLAIN)
+
+
+def each_method(bench: Bench) -> None:
+    """Sign in with each method in turn: for orientation."""
+    program = bench.environment.program
+    with methods.colds(os.path.join(bench.scratch, "methods"), program, bench.azure) as commands:
+        bench.paired(commands, bench.rounds.slow)
 
 
 def crowd(bench: Bench) -> None:
@@ -198,12 +211,14 @@ def growth(bench: Bench) -> None:
     one = f"{CACHED}, one entry, one registry"
     homes = {
         "": bench.home("one").configure(1).warm().get(one),
+        "entries 10": bench.home("10").configure(1).warm().fill(10).get("10 entries"),
         "entries 1000": bench.home("1000").configure(1).warm().fill(1_000).get("1,000 entries"),
         "entries 100000": bench.home("100000")
         .configure(1)
         .warm()
         .fill(100_000)
         .get("100,000 entries"),
+        "registries 100": bench.home("r100").configure(100).warm().get("100 registries"),
         "registries": bench.home("registries").configure(10_000).warm().get("10,000 registries"),
     }
     times = bench.paired(list(homes.values()), bench.rounds.growth)
@@ -225,10 +240,12 @@ def measure(bench: Bench) -> None:
     bench.attempt(("az",), lambda: slow(bench))
     bench.attempt(("instructions", "frozen instructions"), lambda: counts(bench))
     bench.attempt(("cold",), lambda: cold(bench))
+    bench.attempt(("each method",), lambda: each_method(bench))
     bench.attempt(("crowd exchanges", "crowd"), lambda: crowd(bench))
     bench.attempt(("rate", "rate cpu"), lambda: rate(bench))
     bench.attempt(("memory", "memory cold", "memory frozen"), lambda: memories(bench))
-    bench.attempt(("entries 1000", "entries 100000", "registries"), lambda: growth(bench))
+    sizes = ("entries 10", "entries 1000", "entries 100000", "registries 100", "registries")
+    bench.attempt(sizes, lambda: growth(bench))
 
 
 def show(bench: Bench) -> None:
@@ -236,9 +253,8 @@ def show(bench: Bench) -> None:
     print(table.times_table(bench.groups))
     if bench.counts:
         print("\n" + table.columns([("command", "million instructions"), *_millions(bench.counts)]))
-    print(
-        "\n" + table.rendered(table.figures(bench.environment.interpreter.version), bench.measured)
-    )
+    figures = table.figures(bench.environment.interpreter.version)
+    print("\n" + table.rendered(figures, bench.measured))
 
 
 def _millions(found: dict[str, int]) -> list[tuple[str, ...]]:
@@ -278,6 +294,8 @@ def parsed() -> argparse.Namespace:
         "--environment", metavar="DIR", help="a virtualenv to make, or to use again, and to keep"
     )
     parser.add_argument("--frozen", metavar="PROGRAM", help="a frozen program to measure as well")
+    parser.add_argument("--one-file", metavar="PROGRAM", help="and one in a single file")
+    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plot")
     parser.add_argument("--az", metavar="PROGRAM", help="the real Azure CLI, to compare with")
     return parser.parse_args()
 
@@ -302,6 +320,8 @@ def main() -> int:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(as_json(bench), file, indent=2)
             file.write("\n")
+    if options.docs:
+        page.write(bench.environment.machine(), bench.groups, bench.counts, bench.measured)
     gaps = [v for v in bench.measured.values() if isinstance(v, Unmeasured) and not v.optional]
     if gaps:
         return 2

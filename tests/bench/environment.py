@@ -74,7 +74,7 @@ def variables(home: str, **more: str) -> dict[str, str]:
 
 def default_python() -> str:
     """Return Debian's interpreter if it will do: an optimised build that others have, too."""
-    if os.access(_DEBIAN, os.X_OK) and _about(_DEBIAN).version >= _OLDEST:
+    if os.access(_DEBIAN, os.X_OK) and about(_DEBIAN).version >= _OLDEST:
         return _DEBIAN
     return sys.executable
 
@@ -85,7 +85,7 @@ def made(folder: str, python: str, scratch: str) -> Environment:
     fresh = not os.path.exists(inside)
     if fresh:
         _run([python, "-m", "venv", "--without-pip", folder])
-    environment = Environment(folder, _about(inside))
+    environment = Environment(folder, about(inside))
     dist = os.path.join(scratch, "dist")
     uv = shutil.which("uv", path=f"{os.path.dirname(sys.executable)}:{os.environ.get('PATH', '')}")
     if uv:
@@ -111,7 +111,7 @@ def _check_pip() -> None:
         raise Unmeasured(f"uv or pip >= {_PIP[0]}.{_PIP[1]} is needed to install the wheel")
 
 
-def _about(python: str) -> Interpreter:
+def about(python: str) -> Interpreter:
     found = json.loads(_run([python, "-c", _ASK]))
     return Interpreter(tuple(found["version"]), " ".join(found["build"].split()), found["origin"])
 

@@ -1,5 +1,6 @@
 """People's homes with the program in use: cold, with one token cached, and with very much of everything."""
 
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from tests.bench.runs import Command, Unmeasured, answer, shown
 
 HOST = "team.azurecr.io"
 FOREIGN = "registry.example.com"
+_REQUEST = {
+    "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
+    "kind": "CredentialProviderRequest",
+    "image": f"{HOST}/app:1",
+}
 _REGISTRY = '[registries."{}"]\nmethod = "client-secret"\n'
 
 
@@ -53,6 +59,17 @@ class Home:
 
     def list(self, name: str) -> Command:
         return Command(name, (self.program, "list"), self.environ)
+
+    def kubelet(self, name: str) -> Command:
+        """A kubelet's request for an image of the registry, answered from the cache."""
+        path = os.path.join(self.folder, "request.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(_REQUEST, file)
+        command = Command(name, (self.program, "kubelet"), self.environ, path)
+        said = answer(command)
+        if "CredentialProviderResponse" not in said or answer(command) != said:
+            raise Unmeasured(f"no answer to a kubelet: {shown(said)}", optional=True)
+        return command
 
     def plain(self, name: str, python: str) -> Command:
         """The same credential by a plain script, told of the fake's CA in the way requests wants it."""

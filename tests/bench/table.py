@@ -55,8 +55,12 @@ def figures(version: tuple[int, ...]) -> dict[str, Figure]:
         "memory": Figure("peak memory, cached get, MiB", 9),
         "memory frozen": Figure("peak memory, frozen cached get, MiB", 11, wheel=False),
         "memory cold": Figure("peak memory, cold get, service principal, MiB", 46),
+        "entries 10": Figure("cached get, 10 entries / one, wall", 1.05, 1.0, wheel=False),
         "entries 1000": Figure("cached get, 1,000 entries / one, wall", 1.05, 1.0),
         "entries 100000": Figure("cached get, 100,000 entries / one, wall", 1.05, 1.0),
+        "registries 100": Figure(
+            "cached get, 100 configured registries / one, wall", 1.05, 1.0, wheel=False
+        ),
         "registries": Figure("cached get, 10,000 configured registries / one, wall", 1.05, 1.0),
     }
 

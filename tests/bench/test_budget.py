@@ -1,0 +1,78 @@
+"""The guard of speed: instructions of a cached get, counted by callgrind, wheel and frozen program."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.azure import FakeAzure
+from tests.bench import budget, environment, instructions
+from tests.bench.environment import REPOSITORY, variables
+from tests.bench.homes import HOST, Home
+from tests.bench.runs import Command
+from tests.stories.program import FROZEN, PATH
+
+REQUIRED = "budget" in os.environ.get("ACR_TESTS_REQUIRE", "").split(",")
+OURS = os.path.join(os.path.dirname(sys.executable), "docker-credential-acr")
+
+
+@pytest.fixture(scope="module")
+def python() -> str:
+    """Debian's interpreter, which the budget is of."""
+    found = environment.default_python()
+    reason = ""
+    if shutil.which("valgrind") is None:
+        reason = "valgrind is not installed"
+    elif environment.about(found).version[:2] != budget.PYTHON or not found.startswith("/usr/bin/"):
+        reason = "the budget is of Debian 12's Python 3.11"
+    if reason and REQUIRED:
+        pytest.fail(reason)
+    elif reason:
+        pytest.skip(f"optional: {reason}")
+    return found
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A home with a token cached, by the program beside this Python: it has what a sign-in takes."""
+    with FakeAzure(tmp_path / "azure") as azure:
+        azure.registry(HOST)
+        yield Home.made(str(tmp_path / "home"), OURS, azure).warm()
+
+
+def ratio(home: Home, program: str, *bare: str) -> float:
+    """Return the instructions of a cached get of *program* per one of the command *bare*."""
+    get = Command("cached get", (program, "get"), home.environ, os.path.join(home.folder, HOST))
+    reference = Command("bare", bare, variables(home.folder))
+    return instructions.count(get) / instructions.count(reference)
+
+
+def check(measured: float, held: budget.Budget) -> None:
+    print(f"{held.what}: {measured:.4f}, recorded {held.recorded}, at most {held.most:.4f}")
+    assert measured <= held.most
+    assert measured >= held.recorded / budget.TOLERANCE, "better: record it, so that it stays so"
+
+
+@pytest.mark.skipif(FROZEN, reason="optional: the frozen program's turn")
+def test_wheel(python: str, home: Home, tmp_path: Path) -> None:
+    """As installed without pip, setuptools or anything else that puts itself into each start."""
+    folder = tmp_path / "environment"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), REPOSITORY]
+    inside = str(folder / "bin" / "python")
+    subprocess.run(wheel, check=True)
+    subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (built,) = tmp_path.glob("*.whl")
+    command = [*pip, "--python", inside, "install", "--no-deps", "--no-index", str(built)]
+    subprocess.run(command, check=True)
+    program = str(folder / "bin" / "docker-credential-acr")
+    check(ratio(home, program, inside, "-c", "pass"), budget.WHEEL)
+
+
+@pytest.mark.skipif(not FROZEN, reason="optional: ACR_TESTS_PROGRAM names no frozen program")
+def test_frozen(python: str, home: Home) -> None:
+    check(ratio(home, PATH, python, "-I", "-S", "-c", "pass"), budget.FROZEN)
