@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 from docker_credential_acr import child, private_files
-from docker_credential_acr.errors import Failure, SettingsError, internal, printable
+from docker_credential_acr.errors import Failure, internal, printable
 from docker_credential_acr.log import log, start
 from docker_credential_acr.terminal import Terminal
 
@@ -40,7 +40,15 @@ class Verb:
     summary: str
 
 
-VERBS: Mapping[str, Verb] = {}
+def _configure() -> Command:
+    from docker_credential_acr.commands import configure  # noqa: PLC0415
+
+    return configure
+
+
+VERBS: Mapping[str, Verb] = {
+    "configure": Verb(_configure, "send registries here from docker's config, and undo it"),
+}
 
 
 def run(arguments: list[str], environ: Mapping[str, str]) -> int:
@@ -84,16 +92,8 @@ def _done(verb: str, rest: list[str], environ: Mapping[str, str], terminal: Term
 
 def _failed(failure: Failure, terminal: Terminal) -> int:
     terminal.draw("")
-    explain(failure, terminal)
+    terminal.explain(failure)
     return failure.exit_code
-
-
-def explain(failure: Failure, terminal: Terminal) -> None:
-    """Tell what failed, the next step, and where more stands."""
-    kind = "settings" if isinstance(failure, SettingsError) else "error"
-    terminal.note(f"{kind}: {printable(failure.what)}")
-    terminal.note(f"  next: {printable(failure.hint)}")
-    terminal.note(f"  more: {PROGRAM} help {failure.reference}")
 
 
 class Parser(argparse.ArgumentParser):

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 
-def with_registry(text: str, path: str, host: str, keys: "Mapping[str, Any]") -> str:
+def with_registry(
+    text: str, path: str, host: str, keys: "Mapping[str, Any]", *, whole: bool = False
+) -> str:
     """Return *text* with the table of *host* holding *keys*, and without options of another method.
 
-    *path* is for messages. Raises SettingsError if the text is not TOML or would not be accepted.
+    *whole* takes every other key away, too; *path* is for messages.
+    Raises SettingsError if the text is not TOML or would not be accepted.
     """
     import tomlkit  # noqa: PLC0415  configure only
 
@@ -29,6 +32,8 @@ def with_registry(text: str, path: str, host: str, keys: "Mapping[str, Any]") ->
         inline = isinstance(registries, tomlkit.items.InlineTable)
         table = tomlkit.inline_table() if inline else tomlkit.table()
         registries[host] = table
+    for key in [key for key in table if whole and key not in keys]:
+        del table[key]
     if keys.get("method", table.get("method")) != table.get("method"):
         for key in _options_of_another_method(table, keys):
             del table[key]

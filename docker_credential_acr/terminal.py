@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
+from docker_credential_acr.errors import Failure, printable
 from docker_credential_acr.secret import redacted
 
 _COLOURS = {"good": "32", "bad": "31", "warning": "33", "dim": "2", "strong": "1"}
@@ -48,6 +49,12 @@ class Terminal:
     def note(self, text: str) -> None:
         """Write a line of progress, a warning or a failure."""
         print(redacted(text), file=self.err, flush=True)
+
+    def explain(self, failure: Failure) -> None:
+        """Tell what failed, the next step, and where more stands."""
+        self.note(f"error: {printable(failure.what)}")
+        self.note(f"  next: {printable(failure.hint)}")
+        self.note(f"  more: docker-credential-acr help {failure.reference}")
 
     def draw(self, text: str) -> None:
         """Write *text* over the last drawn line, on a terminal only; an empty one takes it away."""

@@ -1,0 +1,159 @@
+"""``configure HOST...``: Docker's config and our settings, changed together, proved, and undone again."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from time import time
+from typing import Any
+
+from docker_credential_acr import child, configuring
+from docker_credential_acr.asker import who_asks
+from docker_credential_acr.commands.proof import minutes, prove
+from docker_credential_acr.configuring import Plan
+from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.errors import Failure, InputError
+from docker_credential_acr.registry import host_in, is_ours
+from docker_credential_acr.schema import REGISTRY
+from docker_credential_acr.settings_keys import choices, hints
+from docker_credential_acr.terminal import Terminal
+
+_PROGRAM = "docker-credential-acr"
+_OURS = b"(docker_credential_acr)"  # what `version` of this project says, and no namesake's
+_SECONDS = 10.0
+_SHOWN = ("method", "tenant_id", "client_id", "login_server", "sign_in")  # in --help; docs have all
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("hosts", nargs="+", metavar="HOST", help="a registry, such as NAME.azurecr.io")
+    add(
+        "--region", action="append", default=[], help="its endpoint of this region, too; repeatable"
+    )
+    add(
+        "--podman",
+        action="store_true",
+        help="auth.json of podman, buildah and skopeo, not docker's",
+    )
+    add("--replace", action="store_true", help="remove logins that lie in that file in plain text")
+    add("--remove", action="store_true", help="undo it: take HOST out of both files")
+    add("--dry-run", action="store_true", help="show what would change, and change nothing")
+    add("--no-verify", action="store_true", help="do not prove the sign-in")
+    group = parser.add_argument_group(
+        "how to sign in (every key of the settings is an option: docker-credential-acr config schema)"
+    )
+    for key, kind in _keys().items():
+        shown = REGISTRY[key] if key in _SHOWN else argparse.SUPPRESS
+        _add_key(group, key, kind, shown)
+
+
+def _add_key(group: "argparse._ArgumentGroup", key: str, kind: Any, shown: str) -> None:
+    option = "--" + key.replace("_", "-")
+    if kind is bool:
+        group.add_argument(option, action="store_const", const=True, help=shown)
+    elif "tuple" in str(kind):
+        group.add_argument(option, nargs="+", metavar="WORD", help=shown)
+    else:
+        known = choices(()).get(key) if key != "cloud" else None  # a cloud may be the settings' own
+        number = int if kind is int else str
+        group.add_argument(option, type=number, choices=known, metavar="VALUE", help=shown)
+
+
+def _keys() -> Mapping[str, Any]:
+    common, every = hints()
+    return {**common, **every}
+
+
+def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Terminal) -> int:
+    keys = {key: value for key in _keys() if (value := getattr(given, key)) is not None}
+    hosts = _hosts(given.hosts, given.region, own=bool(keys) or given.remove, environ=environ)
+    if given.remove:
+        plan = configuring.removing(hosts, environ, podman=given.podman)
+    else:
+        _check_program(environ)
+        plan = configuring.adding(hosts, keys, environ, podman=given.podman)
+        plan = _without_logins(plan, hosts, given, terminal)
+    if given.dry_run:
+        terminal.tell("".join(configuring.differences(plan)) or "nothing to change")
+        return 0
+    for line in configuring.carry_out(plan, environ):
+        terminal.tell(line)
+    if given.remove or given.no_verify:
+        return 0
+    return max(_proved(host, environ, terminal) for host in hosts)
+
+
+def _hosts(
+    servers: Sequence[str], regions: Sequence[str], *, own: bool, environ: Mapping[str, str]
+) -> list[str]:
+    """Return the hosts that *servers* name; *own* admits those that only the settings make ours."""
+    who = who_asks(environ)
+    found = []
+    for server in servers:
+        host = host_in(server.encode("utf-8", "surrogatepass"))
+        if host is None or not (own or is_ours(host, who.suffixes, who.named)):
+            raise InputError(
+                f"{server!a} is no Azure container registry",
+                "give its login server, such as NAME.azurecr.io; "
+                "for a domain of your own give --login-server, too",
+                "host-not-ours",
+            )
+        name, _, suffix = host.partition(".")
+        found += [host, *(f"{name}.{region.lower()}.geo.{suffix}" for region in regions)]
+    return list(dict.fromkeys(found))
+
+
+def _check_program(environ: Mapping[str, str]) -> None:
+    """Refuse to point docker at a program that is not there, or is another project's of the same name.
+
+    Docker before 20.10.9 sent the credentials to Docker Hub instead (CVE-2021-41092).
+    """
+    path = child.find(_PROGRAM, environ)
+    if path is None:
+        raise Failure(
+            f"{_PROGRAM} is not on PATH, where docker looks for it",
+            "install it there, or add its folder to PATH, and try again",
+            "program-missing",
+        )
+    try:
+        told = child.run([path, "version"], Deadline.after(_SECONDS), _SECONDS, environ).out
+    except OSError:
+        told = b""
+    if _OURS not in told:
+        raise Failure(
+            f"{path} is another project's program of the same name, and docker would call it",
+            "remove it, or put this one in front of it on PATH",
+            "program-foreign",
+        )
+
+
+def _without_logins(
+    plan: Plan, hosts: Sequence[str], given: argparse.Namespace, terminal: Terminal
+) -> Plan:
+    """Take logins out of the config that other clients would go on to use, if the person wants that."""
+    for host, key in configuring.logins(plan, hosts).items():
+        if given.replace or _agreed(f"{plan.config.path} holds a login for {host}. Remove it?"):
+            plan = configuring.without_login(plan, key)
+        else:
+            file = plan.config.path
+            terminal.note(f"warning: {file} still holds a login for {host}; --replace removes it")
+    return plan
+
+
+def _agreed(question: str) -> bool:
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _proved(host: str, environ: Mapping[str, str], terminal: Terminal) -> int:
+    try:
+        proof = prove(host, who_asks(environ))
+    except Failure as failure:
+        terminal.note(f"{host}: configured, but the sign-in failed")
+        terminal.explain(failure)
+        return failure.exit_code
+    left = f", good for {minutes(proof.expires - time())}" if proof.expires else ""
+    terminal.tell(f"{host}: signed in with {proof.chosen.method}{left}")
+    return 0
