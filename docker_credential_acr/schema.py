@@ -99,7 +99,7 @@ Schema = dict[str, Any]
 def schema() -> Schema:
     """Return the JSON Schema of the settings file."""
     name = {"pattern": _whole(settings_keys.NAME_FORM)}
-    many: Schema = {"allOf": [_ref("registry"), {"not": {"required": ["login_server"]}}]}
+    many: Schema = {"allOf": [_ref("registry"), *_of_one_registry()]}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Settings of docker-credential-acr",
@@ -119,6 +119,23 @@ def schema() -> Schema:
         ),
         "definitions": {"registry": _registry(), "cloud": _cloud()},
     }
+
+
+def _of_one_registry() -> list[Schema]:
+    """Return what keeps from a table for many hosts the keys that belong to one registry."""
+    nowhere: Schema = {"not": {"required": ["login_server"]}}
+    return [
+        nowhere,
+        *(
+            {
+                "if": {"properties": {"method": {"const": name}}, "required": ["method"]},
+                "then": {"not": {"anyOf": [{"required": [key]} for key in sorted(single)]}},
+            }
+            for name in METHODS
+            for single in [settings_keys.single_options(name)]
+            if single
+        ),
+    ]
 
 
 def _registry() -> Schema:
@@ -144,7 +161,10 @@ def _registry() -> Schema:
         for name, options in own.items()
     ]
     conditions += [
-        _taking({"method": name, "sign_in": other}, [*keys, *sorted({*options, *own[other]})])
+        _taking(
+            {"method": name, "sign_in": other},
+            [*keys, *sorted({*options, *own[other]} - settings_keys.shared_options(name, other))],
+        )
         for name, options in own.items()
         if "sign_in" in options
         for other in ENTRA_METHODS

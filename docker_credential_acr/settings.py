@@ -15,7 +15,7 @@ from typing import Any
 from docker_credential_acr import clouds, deadline
 from docker_credential_acr.clouds import Cloud
 from docker_credential_acr.errors import SettingsError
-from docker_credential_acr.methods import ENTRA_METHODS, METHODS
+from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS, METHODS
 from docker_credential_acr.settings_keys import (
     DEFAULTS,
     HOST_FORM,
@@ -52,6 +52,12 @@ class RegistrySettings:
     sign_in: tuple[str, Any]  # the method, and its options, that signs in to Azure Resource Manager
     store: str | None
     allow_unencrypted: bool
+
+    @property
+    def answers_as(self) -> str | None:
+        """The user name of its answers; None where there never is one."""
+        method = LOGIN_METHODS.get(self.method)
+        return method.username(self.options, self.login_server) if method else self.username
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from docker_credential_acr import clouds, deadline
-from docker_credential_acr.methods import ENTRA_METHODS, METHODS
+from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS, METHODS
 
 TOP = ("version", "fallback", "store", "allow_unencrypted", "defaults", "registries", "clouds")
 DEFAULTS = "defaults"
@@ -85,6 +85,21 @@ def taken_options(table: Mapping[str, Any]) -> set[str]:
         if method and method in known:
             taken |= option_names(known[method].Options)
     return taken
+
+
+def shared_options(method: str, sign_in: str) -> set[str]:
+    """Return the options that *method* and who signs in for it both take: nobody can tell whose they are."""
+    own = option_names(METHODS[method].Options)
+    return own & option_names(ENTRA_METHODS[sign_in].Options) if "sign_in" in own else set()
+
+
+def single_options(method: object) -> set[str]:
+    """Return the options of *method* that belong to one registry: its id, the secrets that it knows.
+
+    In a table for many hosts they would be sent to whatever registry an image names.
+    """
+    known = LOGIN_METHODS.get(str(method))
+    return option_names(known.Options) - {"sign_in"} if known else set()
 
 
 @functools.cache  # there may be 100,000 tables

@@ -26,6 +26,8 @@ from docker_credential_acr.settings_keys import (
     hints,
     meant,
     nearest,
+    shared_options,
+    single_options,
     taken_options,
 )
 
@@ -145,9 +147,11 @@ class Reader:
         self._choices(table, where, made)
         self._forms(table, where)
         self._options(table, where, common)
-        if "login_server" in table and (where == (DEFAULTS,) or "*" in where[-1]):
-            what = "this names the registry behind one host, not behind many"
-            self.fail((*where, "login_server"), what, "give the host a table of its own")
+        if where == (DEFAULTS,) or "*" in where[-1]:
+            for key in ("login_server", *sorted(single_options(table.get("method")))):
+                if key in table:
+                    what = "this belongs to one registry, and this table is for many"
+                    self.fail((*where, key), what, "give the host a table of its own")
         return dict(table)
 
     def _options(
@@ -165,6 +169,10 @@ class Reader:
             if key not in common and key not in taken:
                 hint = f"it takes {', '.join(taken)}" if taken else "it takes no options"
                 self.fail((*where, key), f"the method {method} does not take this", hint)
+        if "sign_in" in table and method is not None:
+            for key in sorted(shared_options(method, table["sign_in"]) & table.keys()):
+                what = f"{method} and {table['sign_in']} both take this"
+                self.fail((*where, key), what, "sign in with a certificate that needs no password")
 
     def _choices(
         self, table: Mapping[str, Any], where: tuple[str, ...], made: tuple[Cloud, ...]

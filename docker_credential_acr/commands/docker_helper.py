@@ -106,9 +106,11 @@ def _hosts(environ: "Mapping[str, str]") -> dict[str, str]:
         if host not in named_there and not registry.is_ours(host, suffixes, named):
             continue
         try:
-            hosts[host] = for_host(settings, host, environ).username
+            username = for_host(settings, host, environ).answers_as
         except SettingsError:
             continue
+        if username:
+            hosts[host] = username
     return hosts
 
 
