@@ -88,7 +88,7 @@ def taken_options(table: Mapping[str, Any]) -> set[str]:
 
 
 def shared_options(method: str, sign_in: str) -> set[str]:
-    """Return the options that *method* and who signs in for it both take: nobody can tell whose they are."""
+    """Return the options that *method* and who signs in for it both take: nobody knows whose they are."""
     own = option_names(METHODS[method].Options)
     return own & option_names(ENTRA_METHODS[sign_in].Options) if "sign_in" in own else set()
 
