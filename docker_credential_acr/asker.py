@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_acr import cache, entry, paths, private_files
+from docker_credential_acr import cache, entry, environment_file, paths, private_files
 from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.private_files import Folder
 from docker_credential_acr.registry import is_ours
@@ -28,6 +28,7 @@ class Asker:
     suffixes: tuple[str, ...]
     named: bytes
     fallback: str | None = None
+    logins: bool = True  # whether what docker login gave us to keep counts for this asker
     proof: Secret | None = None  # what the caller brought, where only that says who it is
     adjust: "Callable[[RegistrySettings], RegistrySettings] | None" = (
         None  # what a door does otherwise
@@ -49,6 +50,7 @@ def who_asks(environ: Mapping[str, str]) -> Asker:
         log.start(environ["ACR_CRED_DEBUG"])
         log.log.debug("no cache: %s cannot be made or used", path)
     suffixes, watched, fallback, named = _gate(folder, settings)
+    suffixes += environment_file.suffixes(environ)
     stamped = entry.stamp(environ.get, settings, watched)
     return Asker(environ, settings, stamped, folder, suffixes, named, fallback.decode() or None)
 
@@ -56,13 +58,17 @@ def who_asks(environ: Mapping[str, str]) -> Asker:
 def asking_for(host: str, environ: Mapping[str, str]) -> Asker | None:
     """Return who asks for *host*, or None if the settings are broken and do not concern it.
 
+    *host* is empty for what is no host at all.
+
     A typing error in the settings must not break pulls from other registries; where the file has the
-    host's name in it, or the host is one of Azure's, the mistake is what the person needs to read.
+    host's name in it, or the host is one of Azure's or looks like one of the environment file's, the
+    mistake is what the person needs to read.
     """
     try:
         return who_asks(environ)
     except SettingsError:
-        if is_ours(host) or _mentioned(host, environ):
+        private = "azurecr" in host.split(".") and environ.get(environment_file.VARIABLE)
+        if host and (is_ours(host) or private or _mentioned(host, environ)):
             raise
         return None
 

@@ -9,16 +9,15 @@ import json
 from base64 import b64encode, urlsafe_b64decode
 from dataclasses import dataclass
 
+from docker_credential_acr import registry_refusals
 from docker_credential_acr.deadline import Deadline
-from docker_credential_acr.errors import Failure, RegistryRefused, Unreachable
+from docker_credential_acr.errors import Unreachable
 from docker_credential_acr.methods.contract import EntraToken, Login
 from docker_credential_acr.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-    from requests import Response
 
 _LONGEST = 60 * 1024  # bytes; the whole answer has to fit into one pipe buffer
 
@@ -45,10 +44,11 @@ def registry_token(login_server: str, token: EntraToken, deadline: Deadline) -> 
         "access_token": token.secret.reveal(),
     }
     if token.tenant:
-        form["tenant"] = token.tenant
+        claims = jwt_claims(token.secret.reveal()) or {}
+        form["tenant"] = str(claims.get("tid") or token.tenant)  # the settings may give a domain
     response = Session(deadline).post(f"https://{login_server}/oauth2/exchange", data=form)
     if response.status_code != 200:  # noqa: PLR2004  HTTP
-        raise _refusal(login_server, response)
+        raise registry_refusals.of_exchange(login_server, response)
     try:
         text = json.loads(response.content)["refresh_token"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -66,7 +66,8 @@ def registry_token(login_server: str, token: EntraToken, deadline: Deadline) -> 
 def accepts(login_server: str, login: Login, deadline: Deadline) -> bool:
     """Tell whether the registry takes *login*: what clients do with it (Azure/acr Token-BasicAuth.md).
 
-    Nothing is asked for but the answer itself. Raises RegistryRefused, Unreachable, OutOfTime.
+    Nothing is asked for but the answer itself. Raises RegistryRefused if the registry does not know
+    the name or has not looked at it, Unreachable, OutOfTime.
     """
     from docker_credential_acr.transport import Session  # noqa: PLC0415
 
@@ -76,9 +77,12 @@ def accepts(login_server: str, login: Login, deadline: Deadline) -> bool:
         params={"service": login_server},
         headers={"Authorization": f"Basic {b64encode(pair).decode()}"},
     )
-    if response.status_code in (200, 401):
-        return response.status_code == 200  # noqa: PLR2004  HTTP
-    raise _refusal(login_server, response)
+    if response.status_code == 200:  # noqa: PLR2004  HTTP
+        return True
+    refusal = registry_refusals.of_login(login_server, login, response)
+    if refusal is not None:
+        raise refusal
+    return False
 
 
 def read(text: object, login_server: str) -> RegistryToken | None:
@@ -119,56 +123,3 @@ def jwt_claims(text: object) -> "dict[str, Any] | None":
     except (ValueError, RecursionError):
         return None
     return claims if isinstance(claims, dict) else None
-
-
-_BY_STATUS: dict[int, tuple[type[Failure], str, str, str]] = {
-    400: (
-        RegistryRefused,
-        "the registry did not accept the exchange (HTTP 400)",
-        "check login_server and tenant_id in the settings",
-        "registry-refused",
-    ),
-    401: (
-        RegistryRefused,
-        "the registry did not accept the identity (HTTP 401)",
-        "check the tenant, and that the identity has a role such as AcrPull on this registry",
-        "registry-refused",
-    ),
-    403: (
-        RegistryRefused,
-        "the registry's network rules do not admit this address (HTTP 403)",
-        "ask its owner to allow it, or use the private endpoint",
-        "registry-firewall",
-    ),
-    404: (
-        Unreachable,
-        "no registry answers under this name (HTTP 404)",
-        "check the spelling, the hash after a dash, and whether it still exists",
-        "registry-missing",
-    ),
-}
-
-
-def _refusal(login_server: str, response: "Response") -> Failure:
-    from docker_credential_acr.transport import correlation, retry_after, unusable  # noqa: PLC0415
-
-    status = response.status_code
-    correlated = correlation(response)
-    if status in _BY_STATUS:
-        kind, what, hint, reference = _BY_STATUS[status]
-        return kind(what + correlated, hint, reference)
-    if status == 429:  # noqa: PLR2004  HTTP
-        seconds = retry_after(response)
-        wait = f"try again in {seconds:.0f} s" if seconds is not None else "try again in a minute"
-        return Unreachable(
-            f"the registry is throttling sign-ins (HTTP 429){correlated}",
-            wait,
-            "registry-throttled",
-        )
-    if status >= 500:  # noqa: PLR2004  HTTP
-        return Unreachable(
-            f"the registry has a fault of its own (HTTP {status}){correlated}",
-            "try again in a minute; look at the Azure status page if it stays",
-            "registry-unavailable",
-        )
-    return unusable(response, f"HTTP {status} from {login_server}")

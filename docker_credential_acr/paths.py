@@ -92,7 +92,8 @@ def account_files(get: "Lookup") -> "tuple[str | None, ...]":
 
     In order: the profiles of Azure CLI, Azure PowerShell and Azure Developer CLI, and the projected
     token of a workload identity (its rotation costs one exchange; another service account's token in
-    the same place must never be answered with the first one's), and the settings of an AKS node.
+    the same place must never be answered with the first one's), the settings of an AKS node, and the
+    description of a private cloud.
     """
     base = home(get) or ""
     return (
@@ -101,4 +102,5 @@ def account_files(get: "Lookup") -> "tuple[str | None, ...]":
         (get("AZD_CONFIG_DIR") or base + "/.azd") + "/auth.json",
         get("AZURE_FEDERATED_TOKEN_FILE"),
         AKS_NODE,
+        get("AZURE_ENVIRONMENT_FILEPATH"),
     )

@@ -41,6 +41,21 @@ REFERENCES: dict[str, Reference] = {
         "az acr login --name NAME --expose-token prints a token of that registry; its life is about 3 hours.",
         "Leave docker login out: docker pull signs in by itself. Or log in with a fresh token of this very registry.",
     ),
+    "host-not-ours": Reference(
+        "The verb was given a host that is no Azure container registry, so no token may go there.",
+        "az acr show --name NAME --query loginServer",
+        "Give the login server. A domain of your own is named exactly in the settings, with login_server.",
+    ),
+    "program-missing": Reference(
+        "docker looks for a program called docker-credential-acr on PATH, and there is none.",
+        "command -v docker-credential-acr",
+        "Install it into a folder on PATH (pipx: pipx ensurepath), or add its folder to PATH, also for services and CI.",
+    ),
+    "program-foreign": Reference(
+        "Several projects have a program of this name. The one that is first on PATH is not this one.",
+        "docker-credential-acr version names the project: (docker_credential_acr).",
+        "Remove the other one, or put this one's folder in front of it on PATH.",
+    ),
     "docker-config": Reference(
         "The config.json of docker, or the auth.json of podman, cannot be read or changed. It was left as it is.",
         "python3 -m json.tool FILE shows the place of a mistake; ls -l shows who may write it.",
@@ -60,6 +75,16 @@ REFERENCES: dict[str, Reference] = {
         "Somebody else may have written the settings file: it belongs to another user, or its group or everybody can change it. Settings decide who gets your credentials and may run commands.",
         "ls -l on the file that the message names",
         "chown it to yourself or root, and chmod go-w.",
+    ),
+    "environment-file": Reference(
+        "The JSON file that AZURE_ENVIRONMENT_FILEPATH names cannot be used as the description of a cloud.",
+        "The message names the file and the key. Needed: containerRegistryDNSSuffix, and activeDirectoryEndpoint or resourceManagerEndpoint.",
+        "Correct the key, or unset the variable and define the cloud under [clouds.NAME] in the settings.",
+    ),
+    "cloud-metadata": Reference(
+        "A private cloud is defined without the address where it signs in, and its Azure Resource Manager does not give one.",
+        "curl ARM_ENDPOINT/metadata/endpoints?api-version=2019-05-01, and look for authentication.loginEndpoint",
+        "Set authority in [clouds.NAME], or activeDirectoryEndpoint in the environment file.",
     ),
     "variable-invalid": Reference(
         "An environment variable holds a value that cannot be used.",
@@ -105,6 +130,11 @@ REFERENCES: dict[str, Reference] = {
         "The tenant has no app or service principal with this client id (AADSTS700016).",
         "az ad sp show --id CLIENT_ID, signed in to that tenant",
         "Correct client_id or tenant_id. An app of another tenant needs a service principal in this one (admin consent).",
+    ),
+    "app-disabled": Reference(
+        "The tenant knows the app and has it disabled (AADSTS7000112).",
+        "az ad sp show --id CLIENT_ID --query accountEnabled",
+        "Have its owner enable it under Enterprise applications, or use another app.",
     ),
     "tenant-unknown": Reference(
         "Entra does not know the tenant, or it lives in another cloud.",
@@ -161,6 +191,11 @@ REFERENCES: dict[str, Reference] = {
         "az vm identity show, or the Identity page of the machine, app or job",
         "Assign the identity, or select one by client_id, resource_id or object_id in the settings.",
     ),
+    "identity-ambiguous": Reference(
+        "The machine has several user-assigned managed identities and none of its own, and none was named.",
+        "az vm identity show, or the Identity page of the machine",
+        "Name one in the settings: client_id, resource_id or object_id; automatic also takes AZURE_CLIENT_ID.",
+    ),
     "metadata-unreachable": Reference(
         "No metadata service answers: this is no Azure machine, or a container network blocks 169.254.169.254.",
         "curl -H Metadata:true 'http://169.254.169.254/metadata/instance?api-version=2021-02-01'",
@@ -201,7 +236,7 @@ REFERENCES: dict[str, Reference] = {
         "Look for keys that end in _command in the settings of the node.",
         "Give the secret by a file, or use managed-identity or aks-node on nodes.",
     ),
-    "annotation": Reference(
+    "pod-annotation": Reference(
         "The kubelet hands over a pod's service-account token, and nothing says which app of Entra it stands for.",
         "kubectl get serviceaccount NAME -o yaml; serviceAccountToken settings under tokenAttributes in the CredentialProviderConfig",
         "Annotate the service account with kubernetes.azure.com/acr-client-id and kubernetes.azure.com/acr-tenant-id and list both under optionalServiceAccountAnnotationKeys; or add --unannotated=node to the provider's args, so that the node signs in for pods without them.",
@@ -366,10 +401,20 @@ REFERENCES: dict[str, Reference] = {
         "az acr show --name NAME, and the registry's Access control page",
         "Check tenant_id; grant AcrPull (or, on ABAC registries, Container Registry Repository Reader). New grants take up to ten minutes.",
     ),
+    "exchange-missing": Reference(
+        "The host answers and has no place where Entra tokens are exchanged: a connected registry knows user names and passwords only, and what stands before a registry may not pass the exchange on.",
+        "curl -i -X POST https://HOST/oauth2/exchange: 404 says that there is none",
+        "For a connected registry set method = repository-token with token_name and password_file. For a domain of your own set login_server to the registry behind it.",
+    ),
+    "login-unknown": Reference(
+        "The registry has no admin user or repository token of this name. It takes such a name for a service principal, and says that its id is no GUID or that the application is not registered.",
+        "az acr token list --registry NAME; az acr show --name NAME --query adminUserEnabled",
+        "Correct token_name, or enable the admin user. A service principal belongs into method = client-secret, a person into az login or browser.",
+    ),
     "registry-firewall": Reference(
-        "The registry's network rules do not admit this address, or public access is off.",
+        "The registry's network rules do not admit the address in the message, which is the one that the registry sees, or public access is off.",
         "az acr show --name NAME --query '[publicNetworkAccess, networkRuleSet]'",
-        "Have the address allowed, or use the private endpoint and its DNS zone.",
+        "Have that address allowed: az acr network-rule add --name NAME --ip-address ADDRESS. Or use the private endpoint and its DNS zone.",
     ),
     "registry-missing": Reference(
         "The host answers, and has no registry under this name.",

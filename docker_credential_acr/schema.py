@@ -12,7 +12,7 @@ import types
 from collections.abc import Collection, Mapping
 from typing import Any, get_type_hints
 
-from docker_credential_acr import settings_keys
+from docker_credential_acr import clouds, settings_keys
 from docker_credential_acr.methods import ENTRA_METHODS, METHODS
 
 # One text for every key. A key that several methods take means the same to each of them.
@@ -72,8 +72,9 @@ REGISTRY = {
 }
 CLOUD = {
     "suffix": "What the host names of the cloud's registries end with; at least two labels.",
-    "authority": "The address where the cloud signs in.",
+    "authority": "The address where the cloud signs in; without it arm_endpoint is asked for it.",
     "arm_endpoint": "The address of the cloud's Azure Resource Manager.",
+    "arm_audience": "The audience of its Azure Resource Manager; without it what arm_endpoint says.",
     "audience": "The audience of the cloud's registries.",
     "instance_discovery": "Whether Microsoft's own sign-in address is asked to vouch for this one.",
 }
@@ -82,9 +83,7 @@ _EXACTLY = {
     **{key: form for key, (form, _, _) in settings_keys.FORMS.items()},
     "fallback": settings_keys.HELPER_FORM,
     "store": settings_keys.HELPER_FORM,
-    "suffix": settings_keys.SUFFIX_FORM,
-    "authority": settings_keys.ADDRESS_FORM,
-    "arm_endpoint": settings_keys.ADDRESS_FORM,
+    **{key: form for key, (form, _, _) in settings_keys.CLOUD_FORMS.items()},
 }
 _ONE_OF = {
     "method": list(METHODS),
@@ -99,6 +98,7 @@ Schema = dict[str, Any]
 def schema() -> Schema:
     """Return the JSON Schema of the settings file."""
     name = {"pattern": _whole(settings_keys.NAME_FORM)}
+    other: Schema = {"not": {"const": clouds.ENVIRONMENT}}
     many: Schema = {"allOf": [_ref("registry"), *_of_one_registry()]}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -114,7 +114,7 @@ def schema() -> Schema:
                     TOP["registries"],
                     _each("registry", propertyNames=name, patternProperties={r"\*": many}),
                 ),
-                "clouds": _described(TOP["clouds"], _each("cloud")),
+                "clouds": _described(TOP["clouds"], _each("cloud", propertyNames=other)),
             }
         ),
         "definitions": {"registry": _registry(), "cloud": _cloud()},
@@ -198,7 +198,8 @@ def _cloud() -> Schema:
     fields = dataclasses.fields(settings_keys.CloudTable)
     needed = [field.name for field in fields if field.default is dataclasses.MISSING]
     table = _table({key: _described(CLOUD[key], _value(key, kinds[key])) for key in kinds})
-    return {**table, "required": needed}
+    one = [{"required": [key]} for key in ("authority", "arm_endpoint")]
+    return {**table, "required": needed, "anyOf": one}
 
 
 def _keys(kind: type[Any], wanted: set[str] | None = None) -> dict[str, Any]:

@@ -5,14 +5,12 @@ before shorter. Method options stand in the table that names the method, and tra
 """
 
 import fnmatch
-import os
 import re
-import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from docker_credential_acr import clouds, deadline
+from docker_credential_acr import clouds, deadline, environment_file, trusted_files
 from docker_credential_acr.clouds import Cloud
 from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS, METHODS
@@ -29,7 +27,6 @@ from docker_credential_acr.settings_keys import (
 from docker_credential_acr.settings_reader import Reader
 
 LARGEST = 4 * 1024 * 1024  # bytes
-_INSECURE_BITS = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,42 +87,9 @@ class Settings:
 
 def load(path: str | None) -> Settings:
     """Return the settings in the file *path*. Raises SettingsError."""
-    return Settings() if path is None else parse(_read(path), path)
-
-
-def _read(path: str) -> bytes:
-    """Read the file if nobody else can have written it; checked on the open file, not on its name."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(file.fileno())
-            if stat.S_ISFIFO(found.st_mode):  # it can be read once, and they are read more often
-                raise ValueError("a pipe")  # noqa: TRY301  told below
-            if os.name != "nt" and stat.S_ISREG(found.st_mode):
-                _check_owner(path, found)
-            return file.read(LARGEST + 1)
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"the settings file {path} cannot be read: "
-            + (getattr(error, "strerror", None) or str(error)).lower(),
-            "check the path, ACR_CRED_CONFIG and who may read it",
-            "settings-missing",
-        ) from error
-
-
-def _check_owner(path: str, found: os.stat_result) -> None:
-    if found.st_uid not in (0, os.geteuid()):
-        raise SettingsError(
-            f"the settings file {path} belongs to another user",
-            f"run: chown {os.geteuid()} {path}",
-            "settings-unsafe",
-        )
-    if found.st_mode & _INSECURE_BITS:
-        raise SettingsError(
-            f"the settings file {path} can be changed by other users",
-            f"run: chmod go-w {path}",
-            "settings-unsafe",
-        )
+    if path is None:
+        return Settings()
+    return parse(trusted_files.read(path, trusted_files.SETTINGS, LARGEST), path)
 
 
 def parse(data: bytes, path: str) -> Settings:
@@ -164,7 +128,7 @@ def parse(data: bytes, path: str) -> Settings:
 def for_host(settings: Settings, host: str, environ: Mapping[str, str]) -> RegistrySettings:
     """Return what the settings, and the variables that outrank them, say about *host*.
 
-    Raises SettingsError for a variable that cannot be used.
+    Raises SettingsError for a variable, or a file it names, that cannot be used.
     """
     table = settings.registries.get(_match(settings, host) or "", {})
     merged = {**settings.defaults, **table}
@@ -175,10 +139,11 @@ def for_host(settings: Settings, host: str, environ: Mapping[str, str]) -> Regis
         own = {}  # options travel with the method that they were written for
     common = Common(**{key: merged[key] for key in names(Common) & merged.keys()})
     login_server = common.login_server or host
+    made = (*settings.clouds, *environment_file.made(environ))
     cloud = (
-        clouds.cloud_named(common.cloud, settings.clouds)
+        clouds.cloud_named(common.cloud, made)
         if common.cloud
-        else clouds.cloud_of(login_server, settings.clouds)
+        else clouds.cloud_of(login_server, made)
     )
     options = METHODS[named].Options
     username = environ.get("ACR_CRED_USERNAME") or common.username
@@ -214,7 +179,7 @@ def _match(settings: Settings, host: str) -> str | None:
 
 
 def _authority(environ: Mapping[str, str], cloud: Cloud) -> str | None:
-    """Return the authority's host name; a cloud of the settings is not overruled by a variable."""
+    """Return the place to sign in; a private cloud is not overruled by a variable."""
     named = environ.get("AZURE_AUTHORITY_HOST", "").strip()
     if not named or not cloud.discovery:
         return cloud.authority

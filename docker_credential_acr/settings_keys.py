@@ -22,22 +22,35 @@ STORES = ("osxkeychain", "wincred", "secretservice", "pass", "file")
 # What a text must match in full; settings.schema.json is rendered from the same expressions.
 HOST_FORM = r"(?!.*:443$)[a-z0-9_-]+(\.[a-z0-9_-]+)*(:[0-9]+)?"
 NAME_FORM = r"(?!.*:443$)(?![.*]+$)[A-Za-z0-9_*-]+(\.[A-Za-z0-9_*-]+)*(:[0-9*]+)?"
-SUFFIX_FORM = r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
-ADDRESS_FORM = r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]*)?"
-AUDIENCE_FORM = r"(https|api)://.+"
 HELPER_FORM = r"[A-Za-z0-9][A-Za-z0-9._-]*"  # the end of a program's name, docker-credential-...
 REGISTRY_ID_FORM = (
     r"/subscriptions/[0-9A-Fa-f-]{36}/resource[Gg]roups/[^/?#%]+"
     r"/providers/[Mm]icrosoft\.[Cc]ontainer[Rr]egistry/registries/[A-Za-z0-9]+"
 )
 FORMS = {  # of keys in [defaults] and [registries.X]: what a text must match, and an example
-    "audience": (AUDIENCE_FORM, "not an audience", clouds.REGISTRY_AUDIENCE),
+    "audience": (clouds.AUDIENCE_FORM, "not an audience", clouds.REGISTRY_AUDIENCE),
     "login_server": (HOST_FORM, "not a host name", "team.azurecr.io"),
     "registry_id": (
         REGISTRY_ID_FORM,
         "not the resource id of a registry",
         "/subscriptions/ID/resourceGroups/NAME/providers/Microsoft.ContainerRegistry/registries/NAME",
     ),
+}
+_HTTPS = "this is an https address"
+CLOUD_FORMS = {  # the same of keys in [clouds.NAME]
+    "suffix": (
+        clouds.SUFFIX_FORM,
+        "a suffix has at least two labels",
+        "azurecr.factory.example",
+    ),
+    "authority": (clouds.ADDRESS_FORM, _HTTPS, "https://login.factory.example"),
+    "arm_endpoint": (clouds.ADDRESS_FORM, _HTTPS, "https://management.factory.example"),
+    "arm_audience": (
+        clouds.AUDIENCE_FORM,
+        "not an audience",
+        "https://management.factory.example/",
+    ),
+    "audience": FORMS["audience"],
 }
 RANGES = {"min_ttl": (60, 10800), "password_ttl": (10, 86400), "timeout": deadline.RANGE}  # seconds
 
@@ -60,11 +73,12 @@ class Common:
 
 @dataclass(frozen=True, slots=True)
 class CloudTable:
-    """The keys of ``[clouds.NAME]``; addresses are https URLs."""
+    """The keys of ``[clouds.NAME]``; addresses are https URLs. One of the two addresses is needed."""
 
     suffix: str
-    authority: str
+    authority: str | None = None
     arm_endpoint: str | None = None
+    arm_audience: str | None = None
     audience: str | None = None
     instance_discovery: bool = False
 
@@ -119,7 +133,7 @@ def choices(made: tuple[clouds.Cloud, ...]) -> Mapping[str, tuple[str, ...]]:
         "sign_in": tuple(ENTRA_METHODS),
         "username": tuple(USER_NAMES),
         "refresh": REFRESHES,
-        "cloud": tuple(cloud.name for cloud in (*clouds.CLOUDS, *made)),
+        "cloud": (*(cloud.name for cloud in (*clouds.CLOUDS, *made)), clouds.ENVIRONMENT),
     }
 
 

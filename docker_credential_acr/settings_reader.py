@@ -10,8 +10,7 @@ from docker_credential_acr import clouds
 from docker_credential_acr.clouds import Cloud
 from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.settings_keys import (
-    ADDRESS_FORM,
-    AUDIENCE_FORM,
+    CLOUD_FORMS,
     DEFAULTS,
     FORMS,
     HELPER_FORM,
@@ -19,7 +18,6 @@ from docker_credential_acr.settings_keys import (
     RANGES,
     SECRETS,
     STORES,
-    SUFFIX_FORM,
     TOP,
     CloudTable,
     choices,
@@ -111,30 +109,26 @@ class Reader:
         for key, kind in get_type_hints(CloudTable).items():
             if key in table:
                 self.typed((*where, key), table[key], kind)
-        for key in ("suffix", "authority"):
-            if not table.get(key):
-                self.fail(where, f"{key} is missing", f'add {key} = "..."')
+        if not table.get("suffix"):
+            self.fail(where, "suffix is missing", 'add suffix = "..."')
+        if not table.get("authority") and not table.get("arm_endpoint"):
+            hint = 'add authority = "...", or arm_endpoint = "...", which is asked for it'
+            self.fail(where, "authority is missing", hint)
         made = CloudTable(**table)
-        if not re.fullmatch(SUFFIX_FORM, made.suffix):
-            self.fail(
-                (*where, "suffix"),
-                "a suffix has at least two labels",
-                'for example "azurecr.factory.example"',
-            )
-        for key, form, example in (
-            ("authority", ADDRESS_FORM, "https://login.factory.example"),
-            ("arm_endpoint", ADDRESS_FORM, "https://management.factory.example"),
-            ("audience", AUDIENCE_FORM, clouds.REGISTRY_AUDIENCE),
-        ):
+        if name == clouds.ENVIRONMENT:
+            what = "this is the name of the cloud that AZURE_ENVIRONMENT_FILEPATH describes"
+            self.fail(where, what, "give it another name")
+        for key, (form, what, example) in CLOUD_FORMS.items():
             if key in table and not re.fullmatch(form, table[key]):
-                self.fail((*where, key), "this is an https address", f'for example "{example}"')
+                self.fail((*where, key), what, f'for example "{example}"')
         return Cloud(
             name,
             made.suffix.lower().removeprefix("."),
-            made.authority.removeprefix("https://").rstrip("/").lower(),
+            clouds.authority_in(made.authority),
             made.arm_endpoint and made.arm_endpoint.rstrip("/"),
             made.audience or clouds.REGISTRY_AUDIENCE,
             made.instance_discovery,
+            made.arm_audience,
         )
 
     def registry(

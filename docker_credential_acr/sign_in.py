@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import time
 
-from docker_credential_acr import cache, entry, exchange
+from docker_credential_acr import arm_metadata, audiences, cache, entry, exchange
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.cache import IDENTITY
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import (
     AudienceUnknown,
+    Failure,
     OutOfTime,
     RegistryRefused,
     SettingsError,
@@ -61,7 +62,8 @@ class _Errand:
     @property
     def for_arm(self) -> bool:
         cloud = self.chosen.cloud  # in a cloud of the settings both may be the same
-        return self.audience != cloud.registry_audience or self.audience.rstrip("/") == cloud.arm
+        arm = (cloud.for_arm or "").rstrip("/")
+        return self.audience != cloud.registry_audience or self.audience.rstrip("/") == arm
 
     @property
     def identity(self) -> bytes:
@@ -119,7 +121,7 @@ def obtain(
     """Return what *chosen* has for its host; *notes* are those of the last time. Raises Failure."""
     if chosen.method in LOGIN_METHODS:
         return _login(chosen, who, deadline, notes)
-    token, audience = registry_token(chosen, who, deadline, notes.get("audience"))
+    token, audience = registry_token(chosen, who, deadline)
     found = {"method": chosen.method, "audience": audience}
     return Obtained(
         chosen.username, token.secret, token.issued, token.expires, chosen.min_ttl, found
@@ -156,58 +158,93 @@ def for_arm(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> EntraTo
             "settings-invalid",
         )
     method, options = chosen.sign_in
+    chosen = with_endpoints(chosen, who, deadline)
     told = _told(chosen, who, deadline)
     try:
-        return ENTRA_METHODS[method].entra_token(options, told, chosen.cloud.arm)
+        return ENTRA_METHODS[method].entra_token(options, told, str(chosen.cloud.for_arm))
     except AudienceUnknown as unknown:
         raise SignInRefused(
-            f"Entra does not know {chosen.cloud.arm} in this tenant or cloud",
+            f"Entra does not know {chosen.cloud.for_arm} in this tenant or cloud",
             "check tenant_id, and arm_endpoint of a cloud of your own",
             unknown.reference,
         ) from unknown
 
 
-def registry_token(
-    chosen: RegistrySettings, who: Asker, deadline: Deadline, remembered: object
-) -> tuple[RegistryToken, str]:
-    """Sign in and exchange; return the token and the audience that worked.
+def with_endpoints(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> RegistrySettings:
+    """Return *chosen* with what its cloud's Resource Manager says where the settings leave it out.
 
-    The registry audience comes first and the cloud's ARM audience second: a registry that follows
-    Microsoft's hardening refuses the latter, a disconnected cloud knows no other
-    (Azure/azure-cli#33674). What worked for this asker and host, *remembered*, is tried first.
-    Raises Failure.
+    Raises Unreachable, OutOfTime.
     """
-    known = [chosen.cloud.registry_audience, *([chosen.cloud.arm] if chosen.cloud.arm else [])]
-    if isinstance(remembered, str) and remembered in known:
-        known.sort(key=lambda audience: audience != remembered)
-    *first, last = [chosen.audience] if chosen.audience else known
-    for audience in first:
+    cloud = chosen.cloud
+    if chosen.authority is not None or cloud.arm is None:
+        return chosen
+    found = arm_metadata.endpoints(cloud.arm, deadline, Remembered(who.folder, b"clouds"))
+    audience = cloud.arm_audience or found.audience
+    return replace(
+        chosen,
+        authority=found.authority,
+        cloud=replace(cloud, authority=found.authority, arm_audience=audience),
+    )
+
+
+def registry_token(
+    chosen: RegistrySettings, who: Asker, deadline: Deadline
+) -> tuple[RegistryToken, str]:
+    """Sign in and exchange; return the token and the audience that worked. Raises Failure."""
+    chosen = with_endpoints(chosen, who, deadline)
+    memory = audiences.memory(chosen, who)
+    first, *_ = wanted = audiences.wanted(chosen, memory)
+    failures: list[Failure] = []
+    for audience in wanted:
         try:
-            return _exchanged(_Errand(chosen, who, deadline, audience)), audience
+            token = _exchanged(_Errand(chosen, who, deadline, audience))
         except AudienceUnknown as unknown:
             log.debug("%s: %s is not known: %s", chosen.host, audience, unknown.what)
-    return _exchanged(_Errand(chosen, who, deadline, last)), last
+            failures.append(unknown)
+        except RegistryRefused as refusal:
+            arm_refused = refusal.reference == "registry-refused"
+            if not arm_refused or audience == chosen.cloud.registry_audience:
+                raise
+            failures.append(refusal)  # it worked until the registry's policy was changed, perhaps
+        else:
+            if audience != first:
+                audiences.worked(audience, memory)
+            return token, audience
+    raise max(failures, key=lambda failure: isinstance(failure, RegistryRefused))
 
 
 def _exchanged(errand: _Errand) -> RegistryToken:
-    login_server, deadline = errand.chosen.login_server, errand.deadline
     shared = _shared(errand)
     if shared is not None:
         try:
-            return exchange.registry_token(login_server, shared, deadline)
+            return _traded(errand, shared)
         except RegistryRefused as refusal:
             if refusal.reference != "registry-refused":  # a network rule minds no token
                 raise
-            log.debug("%s: the shared Entra token was refused, signing in anew", login_server)
+            log.debug("%s: the shared Entra token was refused, signing in anew", errand.chosen.host)
     try:
-        token = _entra_token(errand, refused=shared)
-        return exchange.registry_token(login_server, token, deadline)
+        return _traded(errand, _entra_token(errand, refused=shared))
     except RegistryRefused as refusal:
         if errand.for_arm and refusal.reference == "registry-refused":
             refusal.hint = (
                 "the registry may refuse ARM tokens: see its policy authentication-as-arm"
             )
         raise
+
+
+def _traded(errand: _Errand, token: EntraToken) -> RegistryToken:
+    chosen = errand.chosen
+    try:
+        return exchange.registry_token(chosen.login_server, token, errand.deadline)
+    except Unreachable as missing:
+        of_azure = chosen.login_server.endswith("." + chosen.cloud.suffix)
+        if missing.reference != "registry-missing" or of_azure:
+            raise
+        raise RegistryRefused(
+            f"{chosen.login_server} takes no Entra sign-in: it has no exchange",
+            'for a connected registry set method = "repository-token"; else set login_server',
+            "exchange-missing",
+        ) from missing
 
 
 def _entra_token(errand: _Errand, refused: EntraToken | None) -> EntraToken:

@@ -86,6 +86,7 @@ class TestAccounts:
             f"{HOME}/.azd/auth.json",
             None,
             "/etc/kubernetes/azure.json",
+            None,
         )
 
     def test_variables_move_them(self) -> None:
@@ -94,7 +95,8 @@ class TestAccounts:
             "AZURE_CONFIG_DIR": "/a",
             "AZD_CONFIG_DIR": "/b",
             "AZURE_FEDERATED_TOKEN_FILE": "/c",
+            "AZURE_ENVIRONMENT_FILEPATH": "/d",
         }
         found = paths.account_files(environ.get)
         assert found[0] == "/a/azureProfile.json"
-        assert found[2:] == ("/b/auth.json", "/c", "/etc/kubernetes/azure.json")
+        assert found[2:] == ("/b/auth.json", "/c", "/etc/kubernetes/azure.json", "/d")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from docker_credential_acr import clouds, paths
+from docker_credential_acr import arm_metadata, clouds, paths
 from docker_credential_acr.errors import NotSetUp, SettingsError
 from docker_credential_acr.methods import (
     assertion,
@@ -25,12 +25,17 @@ INPUTS: tuple[str, ...] = ()
 SECRET_INPUTS: tuple[str, ...] = ()
 
 _FILE = paths.AKS_NODE
-_CLOUDS = {
+_CLOUDS = {  # cloud-provider-azure's EnvironmentMapping, and AKS' names of newer clouds
+    "azurecloud": "public",
     "azurepubliccloud": "public",
     "azurechinacloud": "china",
     "azureusgovernment": "usgovernment",
     "azureusgovernmentcloud": "usgovernment",
     "azurebleucloud": "bleu",
+    "azuredeloscloud": "delos",
+    "azuregermanycloud": "delos",
+    "usnat": "usnat",
+    "ussec": "ussec",
 }
 _NO_SECRET = ("", "msi")  # "msi" is what a cluster with a managed identity writes there
 
@@ -76,12 +81,31 @@ def _kubelet(node: "_Node") -> managed_identity.Options:
 
 
 def _in_cloud(node: "_Node", sign_in: SignIn) -> SignIn:
-    """Return *sign_in* in the cloud of the cluster; one of the settings' own stays."""
-    named = _CLOUDS.get(node.text("cloud").lower())
-    if named is None or not sign_in.cloud.discovery:
+    """Return *sign_in* in the cloud of the cluster; a private one of the settings' stays.
+
+    As cloud-provider-azure does it, ``resourceManagerEndpoint`` counts before the cloud's name: it is
+    asked where the cloud signs in. What registries are called is not taken from there.
+    """
+    if not sign_in.cloud.discovery:
         return sign_in
-    cloud = clouds.cloud_named(named)
-    return replace(sign_in, cloud=cloud, authority=cloud.authority)
+    manager = node.text("resourceManagerEndpoint").rstrip("/")
+    named = _CLOUDS.get(node.text("cloud").lower())
+    for cloud in clouds.CLOUDS:
+        if cloud.arm == manager.lower() or (cloud.name == named and not manager):
+            return replace(sign_in, cloud=cloud, authority=cloud.authority)
+    if not manager:
+        return sign_in
+    if clouds.authority_in(manager) is None:
+        raise _unusable(node.path, "has a resourceManagerEndpoint that is no https address")
+    found = arm_metadata.endpoints(manager, sign_in.deadline, sign_in.memory)
+    private = replace(
+        sign_in.cloud,
+        authority=found.authority,
+        arm=manager,
+        arm_audience=found.audience,
+        discovery=False,
+    )
+    return replace(sign_in, cloud=private, authority=found.authority)
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -82,11 +82,7 @@ class CliProgram:
     def refusal(self, told: bytes, otherwise: str) -> Failure:
         """Return what the program's words *told* mean; *otherwise* says it when nothing is known."""
         if b"AADSTS" in told:
-            failure = entra.refusal(told.decode("utf-8", "replace") + " error", self.name)
-            if failure.reference == "sign-in-refused":
-                failure.hint = f"sign in again with: {self.login}"
-            failure.hint = failure.hint.replace("az login", self.login)
-            return failure
+            return entra.refusal(told.decode("utf-8", "replace"), self.name, again=self.login)
         if any(words in told for words in self.signed_out):
             return self.nobody()
         return self._broken(otherwise)

@@ -78,23 +78,49 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
         "check that the issuer's keys are public and that the token is of this issuer",
         "assertion-refused",
     ),
+    "7000112": (
+        "the app is disabled in this tenant",
+        "have its owner enable it, or give another client id",
+        "app-disabled",
+    ),
     "53003": (
         "Conditional Access does not allow this sign-in",
         "ask whoever runs the tenant's policies",
         "sign-in-blocked",
     ),
+    "53000": (
+        "Conditional Access wants a device that the tenant manages",
+        "sign in on such a device, or use a method without a person",
+        "sign-in-blocked",
+    ),
+    "53001": (
+        "Conditional Access wants a device that the tenant manages",
+        "sign in on such a device, or use a method without a person",
+        "sign-in-blocked",
+    ),
     "50076": (
         "a second factor is needed, which cannot be given here",
-        "sign in again with az login, or use a method without a person",
+        "{again}, or use a method without a person",
+        "sign-in-blocked",
+    ),
+    "50078": (
+        "the second factor has expired",
+        "{again}, or use a method without a person",
         "sign-in-blocked",
     ),
     "50079": (
-        "a second factor is needed, which cannot be given here",
-        "sign in again with az login, or use a method without a person",
+        "a second factor is to be set up, which cannot be done here",
+        "{again}, or use a method without a person",
         "sign-in-blocked",
     ),
-    "50173": ("the sign-in was revoked", "sign in again with az login", "sign-in-expired"),
-    "700082": ("the sign-in has expired", "sign in again with az login", "sign-in-expired"),
+    "50158": (
+        "the tenant asks for one more step, which cannot be done here",
+        "{again}, or use a method without a person",
+        "sign-in-blocked",
+    ),
+    "50173": ("the sign-in was revoked", "{again}", "sign-in-expired"),
+    "70043": ("the tenant wants a new sign-in after this time", "{again}", "sign-in-expired"),
+    "700082": ("the sign-in has expired", "{again}", "sign-in-expired"),
 }
 _AUDIENCE_UNKNOWN = frozenset({"500011", "50001"})
 _CODE = re.compile(r"AADSTS(\d{4,8})")
@@ -146,13 +172,20 @@ def asking(sign_in: SignIn, tenant: str) -> "Iterator[dict[str, Any]]":
     session = _Remembering(Session(sign_in.deadline), sign_in.authority, sign_in.cloud.discovery)
     try:
         yield {
-            "authority": f"https://{sign_in.authority}/{tenant}",
+            "authority": _address(sign_in.authority, tenant),
             "instance_discovery": None if sign_in.cloud.discovery else False,
             "http_client": session,
         }
     except (ValueError, LookupError, RuntimeError, TypeError, AttributeError) as error:
         # Discovery was refused, or an answer is not JSON or not an object.
         raise refusal(session.last_text or str(error), sign_in.authority) from error
+
+
+def _address(authority: str, tenant: str) -> str:
+    """Return the authority's address; AD FS, which Azure Stack may have instead, knows no tenants."""
+    return (
+        f"https://{authority}" if authority.endswith("/adfs") else f"https://{authority}/{tenant}"
+    )
 
 
 class _Remembering:
@@ -217,8 +250,12 @@ def unavailable(host: str, status: int, seconds: float | None, correlated: str) 
     )
 
 
-def refusal(text: str, where: str) -> Failure:
-    """Return what Entra's answer *text* means, without any of its words but numbers and ids."""
+def refusal(text: str, where: str, again: str | None = None) -> Failure:
+    """Return what Entra's answer *text* means, without any of its words but numbers and ids.
+
+    *again* is the command with which a person signs in anew, for the methods that go by one.
+    """
+    anew = f"run: {again}" if again else "sign in again"
     found = _CODE.search(text)
     code = found[1] if found else ""
     correlated = _CORRELATION.search(text)
@@ -238,17 +275,15 @@ def refusal(text: str, where: str) -> Failure:
         )
     if code in _REFUSALS:
         what, hint, reference = _REFUSALS[code]
-        return SignInRefused(what + suffix, hint, reference)
+        return SignInRefused(what + suffix, hint.format(again=anew), reference)
     object_with_error = text.lstrip().startswith("{") and re.search("[\"']error[\"']", text)
-    if not code and not object_with_error:
+    if not code and not object_with_error and not again:
         return Unreachable(
             f"{where} gave no usable answer",
             "check for a proxy or a login page that answers in its place",
             "answer-unusable",
         )
-    hint = "look the number up at https://login.microsoftonline.com/error"
-    return SignInRefused(
-        "Entra refused the sign-in" + suffix,
-        hint if code else "check tenant_id and client_id",
-        "sign-in-refused",
-    )
+    hint = "check tenant_id and client_id" if not again else anew
+    if code and not again:
+        hint = "look the number up at https://login.microsoftonline.com/error"
+    return SignInRefused("Entra refused the sign-in" + suffix, hint, "sign-in-refused")

@@ -245,7 +245,7 @@ class TestStrangeAnswers:
         script(machine, "echo 'ERROR: AADSTS99999999: CANARY' >&2; exit 1")
         found = failure(machine)
         assert found.reference == "sign-in-refused"
-        assert found.hint == "sign in again with: az login"
+        assert found.hint == "run: az login"
 
     def test_it_never_reads_our_standard_input(self, machine: Machine) -> None:
         az_of(machine)
