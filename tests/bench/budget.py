@@ -3,8 +3,8 @@
 A figure is a ratio to the bare interpreter of the same build, counted side by side. With a fixed hash seed
 the counts repeat to the last digit; the frozen program takes no seed from outside and repeats to 0.3 %.
 Another processor chooses other variants of ``memcpy`` and its like, another patch of Debian's Python shifts
-both sides: together some permille. One module of ours more on the staircase costs 1 % (and another test holds
-their list), ``import json`` 100 %. So 1 % is let through, and nothing that matters fits in it.
+both sides: together some permille. One module more on the staircase costs 1 % (another test holds their
+list), ``import json`` 100 %. So 1 % is let through, and nothing that matters fits in it.
 """
 
 from dataclasses import dataclass

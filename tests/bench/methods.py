@@ -32,7 +32,7 @@ def _cold(
     before = dict(os.environ)
     for variable in before:
         patch.delenv(variable)
-    for variable, value in azure.environ().items():
+    for variable, value in azure.environ().items() | {("HOME", home)}:
         patch.setenv(variable, value)
     WORLDS[name].right(Machine(azure, home, patch))
     found = dict(os.environ)
@@ -48,7 +48,7 @@ def _cold(
         if name == "aks-node":
             file.write(f'file = "{os.path.join(home, "azure.json")}"\n')
     os.chmod(path, 0o600)
-    environ = variables(home) | found | {"HOME": home, "SSL_CERT_FILE": trust(azure, home)}
+    environ = variables(home) | found | {"SSL_CERT_FILE": trust(azure, home)}
     stand_in = _STAND_INS.get(name)
     told = f"cold get, {name}" + (f" (a stand-in for {stand_in})" if stand_in else "")
     cache = os.path.join(home, ".cache")

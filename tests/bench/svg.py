@@ -37,10 +37,10 @@ def bars(title: str, rows: Sequence[tuple[str, float]]) -> str:
         y = top + ROW * number
         kind = "theirs" if name.startswith(_THEIRS) or "ECR" in name else "bar"
         end = LABELS + length(seconds)
+        wide = f'width="{end - LABELS:.1f}" height="{ROW - 6}"'
         out += [
             f'<text x="{LABELS - 8}" y="{y + 14}" text-anchor="end">{escape(name)}</text>',
-            f'<rect class="{kind}" x="{LABELS}" y="{y + 3}"'
-            f' width="{end - LABELS:.1f}" height="{ROW - 6}"/>',
+            f'<rect class="{kind}" x="{LABELS}" y="{y + 3}" {wide}/>',
             f'<text x="{end + 6:.1f}" y="{y + 14}">{seconds * 1e3:.1f}</text>',
         ]
     return "\n".join([*out, "</svg>", ""])
