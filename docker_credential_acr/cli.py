@@ -88,15 +88,21 @@ def _done(
     arguments: list[str], given: bytes | None, watchdog: Watchdog, read_input: "Read"
 ) -> "Reply":
     from docker_credential_acr import renewal  # noqa: PLC0415
-    from docker_credential_acr.commands import docker_helper, docker_input, docker_login  # noqa: PLC0415
+    from docker_credential_acr.commands import (  # noqa: PLC0415
+        docker_helper,
+        docker_input,
+        docker_list,
+        docker_login,
+        docker_logout,
+    )
 
     reading: dict[str, tuple[Verb, int]] = {
         "get": (docker_helper.get, docker_input.GET_LIMIT),
         "store": (docker_login.store, docker_input.STORE_LIMIT),
-        "erase": (docker_login.erase, docker_input.GET_LIMIT),
+        "erase": (docker_logout.erase, docker_input.GET_LIMIT),
     }
     others: dict[str, Callable[[], Reply]] = {
-        "list": lambda: docker_helper.list_hosts(os.environ),
+        "list": lambda: docker_list.list_hosts(os.environ, watchdog),
         "version": docker_helper.version,
         "--version": docker_helper.version,
         "-v": docker_helper.version,

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from time import time
 
-from docker_credential_acr import cache, entry, private_files, renewal
+from docker_credential_acr import cache, entry, markers, private_files, renewal
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, NoCredential
@@ -106,9 +106,22 @@ def _obtained(
             ):  # another one may have had more luck meanwhile, and its answer counts
                 cache.note_failure(who.folder, name, failure)
             raise
-        cache.save(who.folder, name, data)
+        save(host, who, data)
         cache.forget_failure(who.folder, name)
         return answer
+
+
+def save(host: str, who: Asker, data: bytes) -> None:
+    """Save the entry *data* of *host*, unless a login is kept for the host and counts for *who*.
+
+    The entry would be found before the login. Who keeps one writes its marker before the entries are
+    erased; so whoever looks for the marker after saving leaves no entry behind.
+    """
+    name = entry.file_name(host, who.stamped)
+    if not (who.logins and markers.exists(host, who.environ)):
+        cache.save(who.folder, name, data)
+    if who.logins and markers.exists(host, who.environ):
+        private_files.remove(who.folder, name)
 
 
 def renew(
@@ -132,7 +145,7 @@ def renew(
         if fresh is None and folder is not None and claimed():
             _, data = _new_entry(host, who, prepare)
             if claimed():  # an erase or a login in between ends the right to save
-                cache.save(folder, name, data)
+                save(host, who, data)
         private_files.remove(folder, renewal.marker(name))
 
 

@@ -10,6 +10,7 @@ Failure                      a sentence, the next step, and a reference that `he
 │   └── AudienceUnknown      the tenant or cloud does not know the audience: another one is tried
 ├── RegistryRefused          the registry said no to an identity that Entra knows
 ├── Unreachable              no usable answer: names, connections, TLS, proxies, throttling, faults
+├── HelperFailed             another credential helper, or where it keeps things, did not do its part
 └── OutOfTime                the deadline has passed
 
 Exit codes are those of the verbs for people; the protocol verbs know 0 and 1 only.
@@ -69,6 +70,10 @@ class RegistryRefused(Failure):
 
 class Unreachable(Failure):
     exit_code = 5
+
+
+class HelperFailed(Failure):
+    pass
 
 
 class OutOfTime(Unreachable):

@@ -29,12 +29,42 @@ REFERENCES: dict[str, Reference] = {
     "store-not-ours": Reference(
         "A client wants to keep the login of a registry that is not Azure's here. It was refused rather than dropped silently.",
         "Look for credsStore in Docker's config.json: it sends every registry's login here.",
-        'Use credHelpers with the registry\'s host instead: {"credHelpers": {"NAME.azurecr.io": "acr"}}.',
+        'Use credHelpers with the registry\'s host instead: {"credHelpers": {"NAME.azurecr.io": "acr"}}; or name the helper for all others in the settings: fallback = "desktop".',
     ),
     "store-not-kept": Reference(
-        "docker login was given a user name and password of its own (admin user, repository token, service principal). This version keeps registry tokens only.",
-        "docker-credential-acr version",
-        "No docker login is needed: pulls sign in by the settings. A service principal's id and secret go into AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or into the settings.",
+        "docker login gave a login to keep, or docker logout one to forget, and there was no place to write it to.",
+        "ls -ld on the folder that the message names; df",
+        "Make it writable for this user. No docker login is needed where the settings say how to sign in.",
+    ),
+    "login-in-file": Reference(
+        "docker login gave a password to keep, and this system has no store for passwords that works, so it lies in a file that only you can read, as Docker keeps it, too.",
+        "docker-credential-pass list; docker-credential-secretservice list (in the desktop's session); ACR_CRED_DEBUG=FILE says why each was passed over.",
+        'Install one of them, set it up and log in again; or set store = "file" in the settings if a file is what you want.',
+    ),
+    "login-lost": Reference(
+        "A login was kept for this registry, and its store does not have it any more, or the login was ended before it was whole.",
+        "docker-credential-acr list; docker-credential-STORE list",
+        "docker logout HOST, after which the method of the settings signs in; or log in again.",
+    ),
+    "helper-missing": Reference(
+        "The settings (store, fallback) or a kept login name another credential helper, and its program is not on an absolute entry of PATH.",
+        "command -v docker-credential-NAME; graphical programs often have a shorter PATH.",
+        "Install it, or name another one. To forget a login whose helper is gone for good, remove the file HOST@login from the folder docker-credential-acr/kept in ~/.local/share or ~/Library/Application Support.",
+    ),
+    "helper-failed": Reference(
+        "Another credential helper (store, fallback) did not answer in time, ended with an error or said something that is not the protocol: often what it keeps logins in is locked or not set up.",
+        "echo https://x | docker-credential-NAME get, as the same user and in the same session",
+        "Unlock the keyring, run pass init, or correct what it says; or name another helper in the settings and log in again.",
+    ),
+    "helper-nested": Reference(
+        "A program that this one has started (a helper, az, a command of the settings) has started this one again, which then starts nothing: a circle would never end.",
+        "env | grep ACR_CRED_NESTED; look at the settings of the helper that fallback or store names.",
+        "Let that helper keep its own logins rather than ask this program.",
+    ),
+    "helper-is-us": Reference(
+        "fallback or store names a helper that is this very program, by a link or another name.",
+        "ls -l $(command -v docker-credential-NAME)",
+        "Name the helper that is to answer for the other registries, or leave the key out.",
     ),
     "store-not-a-token": Reference(
         "The user names <token> and 00000000-0000-0000-0000-000000000000 stand for a registry token, and the secret is none, has expired, or is another registry's.",

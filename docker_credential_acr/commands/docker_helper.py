@@ -1,4 +1,6 @@
-"""The Docker credential-helper protocol: get, list, version; store and erase are in ``docker_login``.
+"""The Docker credential-helper protocol: get, version and the words for what it does not know.
+
+The other verbs are in ``docker_login``, ``docker_logout`` and ``docker_list``.
 
 The reference is ``credentials.Serve`` of docker/docker-credential-helpers: answers and errors go to
 standard output, exit codes are 0 and 1. A real failure is also written to standard error, because
@@ -6,24 +8,13 @@ docker before 28.5 throws standard output away.
 """
 
 import docker_credential_acr
-from docker_credential_acr import (
-    asker,
-    credentials,
-    entry,
-    private_files,
-    registry,
-)
-from docker_credential_acr.asker import asking_for
+from docker_credential_acr import asker, credentials, entry, markers, registry
+from docker_credential_acr.asker import Asker, asking_for
+from docker_credential_acr.commands import pass_through
 from docker_credential_acr.commands.bounds import bounds, log_failure, start_log
 from docker_credential_acr.commands.docker_input import GET_LIMIT, NO_SERVER, limited, trimmed
 from docker_credential_acr.commands.reply import Reply, failed
-from docker_credential_acr.errors import (
-    NOT_FOUND,
-    Failure,
-    NoCredential,
-    SettingsError,
-    printable,
-)
+from docker_credential_acr.errors import NOT_FOUND, Failure, NoCredential, printable
 from docker_credential_acr.watchdog import Watchdog
 
 TYPE_CHECKING = False
@@ -41,22 +32,46 @@ def get(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply
     host = registry.host_in(server)
     try:
         limited(given, GET_LIMIT)
-        if host is None:
+        who = asking_for(host or "", environ)
+        if who is None:
             return NO_CREDENTIALS
-        who = asking_for(host, environ)
-        if who is None or not registry.is_ours(host, who.suffixes, who.named):
-            return NO_CREDENTIALS
+        if host is None or not registry.is_ours(host, who.suffixes, who.named):
+            return pass_through.passed_on("get", given, who, watchdog) or NO_CREDENTIALS
         if environ.get("ACR_CRED_DEBUG"):
             start_log(environ)
-        old = credentials.still_good(host, who)
-        last = old and entry.render(server, old)
-        waiting, prepare = bounds(host, environ, watchdog, last)
-        return Reply(entry.render(server, credentials.obtain(host, who, waiting, prepare)))
+        return Reply(entry.render(server, _answer(host, who, server, watchdog)))
     except NoCredential:
         return NO_CREDENTIALS
     except Failure as failure:
         log_failure(environ, failure)
         return failed(failure, host or "")
+
+
+def _answer(host: str, who: Asker, server: bytes, watchdog: Watchdog) -> bytes:
+    """Return the rendered login of *host*: the one that is kept, else the method's."""
+    kept = _kept(host, who, watchdog) if markers.exists(host, who.environ) else None
+    if kept is not None:
+        return kept
+    old = credentials.still_good(host, who)
+    last = old and entry.render(server, old)
+    waiting, prepare = bounds(host, who.environ, watchdog, last)
+    return credentials.obtain(host, who, waiting, prepare)
+
+
+def _kept(host: str, who: Asker, watchdog: Watchdog) -> bytes | None:
+    """Return the rendered login that is kept for *host*, or None; the cache never has it."""
+    from docker_credential_acr import cache, child, logins  # noqa: PLC0415  for those who have one
+
+    waiting, _ = bounds(host, who.environ, watchdog)
+    watchdog.at_end.append(child.end_all)
+    name = entry.file_name(host, who.stamped)
+    try:
+        found = logins.read(host, logins.Person(who.environ, waiting))
+    except Failure as failure:
+        cache.note_failure(who.folder, name, failure)  # for list
+        raise
+    cache.forget_failure(who.folder, name)
+    return found and cache.rendered(found[0], found[1].reveal())
 
 
 def renew(host: str, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
@@ -69,49 +84,6 @@ def renew(host: str, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
     except Failure as failure:
         return failed(failure, host)
     return Reply()
-
-
-def list_hosts(environ: "Mapping[str, str]") -> Reply:
-    """List hosts and user names, offline; without the hosts whose last get failed."""
-    import json  # noqa: PLC0415
-
-    found = json.dumps(_hosts(environ), separators=(",", ":"))
-    return Reply(found.encode() + b"\n")
-
-
-def _hosts(environ: "Mapping[str, str]") -> dict[str, str]:
-    from docker_credential_acr.docker_config import helped_hosts  # noqa: PLC0415
-    from docker_credential_acr.settings import Settings, for_host, load  # noqa: PLC0415
-
-    try:
-        who = asker.who_asks(environ)
-        settings = load(who.settings_path)
-    except SettingsError:
-        who, settings = None, Settings()
-    suffixes, named = (who.suffixes, who.named) if who else ((), b"")
-    files = set(private_files.names(who.folder)) if who else set()
-    stamped = who.stamped if who else b""
-    cached = {name.partition("@")[0].replace("+", ":") for name in files if "@" in name}
-    helped = {
-        registry.host_in(key.encode("utf-8", "replace")) or "" for key in helped_hosts(environ)
-    }
-    hosts: dict[str, str] = {}
-    named_there = set(settings.exact_hosts)
-    configured = helped | named_there
-    for host in sorted(configured | cached):
-        name = entry.file_name(host, stamped)
-        known = host in configured or name in files
-        if not known or f"{name}.failed" in files:
-            continue
-        if host not in named_there and not registry.is_ours(host, suffixes, named):
-            continue
-        try:
-            username = for_host(settings, host, environ).answers_as
-        except SettingsError:
-            continue
-        if username:
-            hosts[host] = username
-    return hosts
 
 
 def version() -> Reply:

@@ -1,5 +1,6 @@
-"""The verbs store and erase: what ``docker login`` and ``docker logout`` ask for."""
+"""The verb ``store``: what ``docker login`` asks for; ``docker_logout`` has the other one."""
 
+from contextlib import suppress
 from time import time
 
 from docker_credential_acr import (
@@ -7,14 +8,17 @@ from docker_credential_acr import (
     credentials,
     deadline,
     entry,
-    paths,
+    helper_program,
+    logins,
+    markers,
     private_files,
     registry,
     renewal,
 )
-from docker_credential_acr.asker import asking_for, who_asks
+from docker_credential_acr.asker import Asker, who_asks
+from docker_credential_acr.commands import pass_through
+from docker_credential_acr.commands.bounds import log_failure, start_log
 from docker_credential_acr.commands.docker_input import (
-    GET_LIMIT,
     NO_SERVER,
     NO_USER,
     STORE_LIMIT,
@@ -23,18 +27,29 @@ from docker_credential_acr.commands.docker_input import (
 )
 from docker_credential_acr.commands.reply import Reply, failed
 from docker_credential_acr.deadline import Deadline
-from docker_credential_acr.errors import Failure, InputError, printable
+from docker_credential_acr.errors import Failure, InputError, printable, sentence
+from docker_credential_acr.logins import Person
+from docker_credential_acr.markers import Marker
+from docker_credential_acr.secret import Secret
 from docker_credential_acr.watchdog import Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from docker_credential_acr.settings import RegistrySettings
+
 _TOKEN_USERS = ("<token>", "00000000-0000-0000-0000-000000000000")
+_LONGEST = 60 * 1024  # bytes of an answer; it has to fit into one pipe buffer
 
 
 def store(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
-    """Keep the login in *given*: a registry token goes to the cache until its own expiry."""
+    """Keep the login in *given*.
+
+    A registry token goes to the cache until its own expiry, another user name and password to a store
+    for passwords. What ``get`` itself answers now is acknowledged. A registry that is not ours is the
+    fallback helper's.
+    """
     from docker_credential_acr import child  # noqa: PLC0415  a command may say who is asking
 
     server = ""
@@ -48,79 +63,98 @@ def store(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Rep
             return NO_USER
         watchdog.at_end += [child.end_all, private_files.drop_unfinished]
         watchdog.host = f"{printable(server)[:80]}: ".encode()
-        _keep(server, login["username"], login.get("secret", ""), environ)
+        start_log(environ)
+        who = who_asks(environ)
+        host = registry.host_in(trimmed(server.encode("utf-8", "surrogatepass")))
+        if host is None or not registry.is_ours(host, who.suffixes, who.named):
+            return _elsewhere(given, who, watchdog)
+        return _kept(host, login["username"], Secret(login.get("secret", "")), who)
     except Failure as failure:
+        log_failure(environ, failure)
         return failed(failure, server)
-    return Reply()
 
 
 def _login(given: bytes) -> dict[str, str]:
-    """Return the first JSON value's texts by lower-case name: Go's reader ignores case and the rest."""
-    import json  # noqa: PLC0415
-
-    try:
-        found, _ = json.JSONDecoder().raw_decode(trimmed(given).decode())
-    except (ValueError, RecursionError) as error:
-        raise _bad_login() from error
-    if not isinstance(found, dict):
-        raise _bad_login()
-    login = {key.lower(): value for key, value in found.items() if value is not None}
-    wanted = {key: login[key] for key in ("serverurl", "username", "secret") if key in login}
-    if not all(isinstance(value, str) for value in wanted.values()):
-        raise _bad_login()
-    return wanted
+    found = helper_program.texts(given.removeprefix(b"\xef\xbb\xbf"))
+    if found is None:
+        raise InputError(
+            "the login on standard input is not what the protocol says",
+            'send {"ServerURL":...,"Username":...,"Secret":...}',
+            "bad-login",
+        )
+    return found
 
 
-def _bad_login() -> InputError:
-    return InputError(
-        "the login on standard input is not what the protocol says",
-        'send {"ServerURL":...,"Username":...,"Secret":...}',
-        "bad-login",
-    )
+def _elsewhere(given: bytes, who: Asker, watchdog: Watchdog) -> Reply:
+    said = pass_through.passed_on("store", given, who, watchdog)
+    if said is None:
+        raise InputError(
+            "this is no Azure container registry, so its login was not kept",
+            "name the helper for it as fallback in the settings, or use credHelpers in Docker's config",
+            "store-not-ours",
+        )
+    return said
 
 
-def _keep(server: str, username: str, secret: str, environ: "Mapping[str, str]") -> None:
-    from docker_credential_acr.exchange import read  # noqa: PLC0415
+def _kept(host: str, username: str, secret: Secret, who: Asker) -> Reply:
     from docker_credential_acr.settings import for_host, load  # noqa: PLC0415
     from docker_credential_acr.sign_in import told_apart  # noqa: PLC0415
 
-    host = registry.host_in(trimmed(server.encode("utf-8", "surrogatepass")))
-    who = asking_for(host, environ) if host else None
-    if host is None or who is None or not registry.is_ours(host, who.suffixes, who.named):
+    chosen = for_host(load(who.settings_path), host, who.environ)
+    person = Person(who.environ, Deadline.after(deadline.DEFAULT_SECONDS), chosen.store)
+    who = told_apart(chosen, who, person.deadline)
+    current = entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
+    if username in _TOKEN_USERS:
+        if current is None or f'"Secret":"{secret.reveal()}"}}'.encode() not in current:
+            _keep_token(chosen, secret, who, person)
+        return Reply()
+    answer = cache.rendered(username, secret.reveal())
+    if current == answer or _is_kept(host, username, secret, person):
+        return Reply()
+    if not secret.reveal() or len(answer) > _LONGEST:
         raise InputError(
-            "this is no Azure container registry, so its login was not kept",
-            "in Docker's config give this helper only its registries, under credHelpers",
-            "store-not-ours",
-        )
-    if username not in _TOKEN_USERS:
-        raise InputError(
-            "a login with a user name of its own cannot be kept yet",
-            "leave it out: docker pull signs in by itself, as the settings say",
+            "a login without a password, or with a very long one, is not kept",
+            "log in with the password itself",
             "store-not-kept",
         )
-    chosen = for_host(load(who.settings_path), host, environ)
-    token = read(secret, chosen.login_server) or read(secret, host)
+    told = logins.keep(Marker(host, username, ""), secret, person, who.folder)
+    lines = [sentence(failure, host) + "\n" for failure in told]
+    return Reply(err="".join(lines).encode())
+
+
+def _is_kept(host: str, username: str, secret: Secret, person: Person) -> bool:
+    """Tell whether this very login is kept, and where the settings want it."""
+    with suppress(Failure):  # it is kept anew
+        marker = markers.find(host, person.environ)
+        if marker and marker.username == username and person.store in (None, marker.store):
+            found = logins.read(host, person)
+            return found is not None and found[1].reveal() == secret.reveal()
+    return False
+
+
+def _keep_token(chosen: "RegistrySettings", secret: Secret, who: Asker, person: Person) -> None:
+    """Put a registry token into the cache; the last login counts, so one that is kept ends here."""
+    from docker_credential_acr.exchange import read  # noqa: PLC0415
+
+    host, text = chosen.host, secret.reveal()
+    token = read(text, chosen.login_server) or read(text, host)
     if token is None or token.expires <= time():
         raise InputError(
             "for this user name the secret must be a registry token of this registry that has not expired",
             "leave the login out: docker pull signs in by itself",
             "store-not-a-token",
         )
-    who = told_apart(chosen, who, Deadline.after(chosen.timeout))
+    logins.forget(host, person)
     name = entry.file_name(host, who.stamped)
-    begins = entry.head(host, who.stamped)
     private_files.remove(
         who.folder, renewal.marker(name)
     )  # a running renewal may not save any more
-    with cache.turn(who.folder, name, Deadline.after(deadline.DEFAULT_SECONDS), lambda: None):
-        current = entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
-        if current is not None and f'"Secret":"{secret}"}}'.encode() in current:
-            return  # docker login hands back what get has just answered
-        answer = cache.rendered(chosen.username, secret)
+    with cache.turn(who.folder, name, person.deadline, lambda: None):
         notes = {"method": "store"}
         times = credentials.times(token.issued, token.expires, chosen.min_ttl, ahead=False)
-        data = begins + cache.body(times, answer, notes)
-        cache.save(who.folder, name, data)
+        body = cache.body(times, cache.rendered(chosen.username, text), notes)
+        data = entry.head(host, who.stamped) + body
+        credentials.save(host, who, data)
         cache.forget_failure(who.folder, name)
         if not cache.holds(who.folder, name, data):
             raise InputError(
@@ -128,33 +162,3 @@ def _keep(server: str, username: str, secret: str, environ: "Mapping[str, str]")
                 "check the cache folder, or leave the login out: docker pull signs in by itself",
                 "store-not-kept",
             )
-
-
-def erase(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
-    """Forget the cached tokens of the host in *given*; every other host is none of ours and no error."""
-    server = trimmed(given)
-    if not server:
-        return NO_SERVER
-    try:
-        limited(given, GET_LIMIT)
-    except Failure as failure:
-        return failed(failure)
-    host = registry.host_in(server)
-    if host:
-        watchdog.host = f"{printable(host)[:80]}: ".encode()
-        _forget(host, environ)
-    return Reply()
-
-
-def _forget(host: str, environ: "Mapping[str, str]") -> None:
-    folder = private_files.open_folder(paths.cache_folder(environ.get))
-    if not registry.is_ours(host) and not cache.knows(folder, host):
-        return
-    cache.erase(folder, host)  # at once, and with it a running renewal's right to save
-    waiting = Deadline.after(deadline.DEFAULT_SECONDS)
-    try:
-        name = entry.file_name(host, who_asks(environ).stamped)
-        with cache.turn(folder, name, waiting, lambda: None):
-            cache.erase(folder, host)  # again: a sign-in may just have ended
-    except Failure:  # broken settings, or no turn: what there was is erased
-        return

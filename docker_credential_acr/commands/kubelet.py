@@ -72,6 +72,7 @@ def _asks(
         stamped=who.stamped + (ends or b""),
         folder=None if ends is None else who.folder,
         adjust=_as_node(options) if pod is None else _as_pod(options, pod, who.environ),
+        logins=False,
     )
     return told if pod is None else replace(told, proof=Secret(token))
 

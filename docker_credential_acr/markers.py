@@ -1,0 +1,86 @@
+"""The marker of a kept login: a small file of ours that says for which host, for whom and in which store.
+
+Nothing in it is secret. It is looked for whenever an answer is about to be found elsewhere, so to tell
+that there is none costs a look at one file.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from docker_credential_acr import entry, paths, private_files
+from docker_credential_acr.errors import HelperFailed
+from docker_credential_acr.private_files import Folder
+
+_ENDING = "@login"  # behind the host, in which there is no '@'
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A login is kept for *host*; *expires* is in seconds since 1970 where that is known.
+
+    While it is *pending* somebody is just keeping it, or was ended while doing so.
+    """
+
+    host: str
+    username: str
+    store: str
+    pending: bool = False
+    expires: int | None = None
+
+
+def file_name(host: str, ending: str = _ENDING) -> str:
+    return host.replace(":", "+") + ending  # Windows knows no ':' in names
+
+
+def exists(host: str, environ: Mapping[str, str]) -> bool:
+    """Tell whether a login is kept for *host*, by a look at one file."""
+    folder = paths.data_folder(environ.get)
+    return folder is not None and os.path.lexists(os.path.join(folder, file_name(host)))
+
+
+def find(host: str, environ: Mapping[str, str]) -> Marker | None:
+    """Return the marker of *host*, or None. Raises HelperFailed if there is one that cannot be read."""
+    if not exists(host, environ):
+        return None
+    found = _read(paths.data_folder(environ.get) or "", file_name(host))
+    if found is None:
+        raise HelperFailed(
+            "the note that says where this registry's login is kept cannot be read",
+            f"run: docker logout {host}, and log in again if it is still needed",
+            "login-lost",
+        )
+    return found
+
+
+def every(environ: Mapping[str, str]) -> list[Marker]:
+    """Return all markers; those that cannot be read are passed over."""
+    folder = paths.data_folder(environ.get) or ""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(_ENDING))
+    except OSError:
+        return []
+    found = [_read(folder, name) for name in names]
+    return [marker for marker in found if marker is not None]
+
+
+def _read(folder: str, name: str) -> Marker | None:
+    data = entry.read_private(os.path.join(folder, name))
+    try:
+        marker = Marker(**json.loads(data or b""))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    texts = marker.host, marker.username, marker.store
+    if not all(isinstance(text, str) for text in texts) or file_name(marker.host) != name:
+        return None
+    return marker
+
+
+def write(folder: Folder, marker: Marker) -> bool:
+    """Write *marker*; tell whether that worked."""
+    return private_files.save(folder, file_name(marker.host), json.dumps(asdict(marker)).encode())
+
+
+def remove(folder: Folder, host: str) -> None:
+    private_files.remove(folder, file_name(host))
