@@ -15,9 +15,9 @@ from typing import Self
 import trustme
 from cryptography import x509
 
-from tests.azure import arm
 from tests.azure.arm import Arm
 from tests.azure.bindings import NAME, Bindings, Cluster
+from tests.azure.clouds import Clouds
 from tests.azure.directory import (
     ACR_AUDIENCE,
     ARM_AUDIENCES,
@@ -42,6 +42,7 @@ from tests.azure.faults import (
     Garbage,
     Hang,
     Redirect,
+    Refusal,
     Reset,
     SelfSigned,
     Slow,
@@ -83,6 +84,7 @@ __all__ = [
     "Identity",
     "ManagedIdentity",
     "Redirect",
+    "Refusal",
     "Registry",
     "Request",
     "Reset",
@@ -123,12 +125,13 @@ class FakeAzure:
         self._entra = Entra(self._directory, self.people)
         self._registries = Registries(self._directory)
         self.arm = Arm(self._directory, self._registries)
+        self.clouds = Clouds(self.arm.answer)
         self._oidc = Oidc(self._directory)
         self._registries.backend.address = backend or ""
         self._metadata = Metadata(self._directory)
         self._sites: tuple[tuple[Collection[str], Site], ...] = (
             (self._entra.hosts, Site("entra", self._entra.answer)),
-            (arm.HOSTS, Site("arm", self.arm.answer)),
+            (self.clouds.described, Site("arm", self.clouds.answer)),
             (self._oidc.hosts, Site("oidc", self._oidc.answer)),
         )
         self._faults = Faults()
@@ -149,7 +152,12 @@ class FakeAzure:
         proxy_handler = type(
             "_Proxy",
             (ProxyHandler,),
-            {"desk": self._desk, "tls": self._tls, "missing": staticmethod(self._missing)},
+            {
+                "desk": self._desk,
+                "tls": self._tls,
+                "missing": staticmethod(self._missing),
+                "known": staticmethod(self._registries.knows),
+            },
         )
         self._front = self._open(address, port, self._tls.serve)
         self._proxy = self._open(
@@ -264,6 +272,16 @@ class FakeAzure:
     @property
     def audiences(self) -> set[str]:
         return self._directory.audiences
+
+    @property
+    def arm_audiences(self) -> set[str]:
+        """What a token for a Resource Manager may be for, without a slash at its end."""
+        return self._directory.arm_audiences
+
+    @property
+    def domain(self) -> str:
+        """The tenant's name, which is as good as its id."""
+        return self._directory.domain
 
     @property
     def authorities(self) -> set[str]:

@@ -36,6 +36,51 @@ PROBLEMS: Mapping[int, Problem] = {
         "User account 'dana@elsewhere.example' from identity provider does not exist in tenant 'Fake'"
         " and cannot access the application in that tenant.",
     ),
+    50078: Problem(
+        400,
+        "interaction_required",
+        "Presented multi-factor authentication has expired due to policies configured by your"
+        " administrator, you must refresh your multi-factor authentication to access '{resource}'.",
+    ),
+    50079: Problem(
+        400,
+        "interaction_required",
+        "Due to a configuration change made by your administrator, or because you moved to a new"
+        " location, you must enroll in multi-factor authentication to access '{resource}'.",
+        CLAIMS,
+    ),
+    50158: Problem(
+        400,
+        "interaction_required",
+        "External security challenge was not satisfied. User will be"
+        " redirected to another page or authentication provider.",
+    ),
+    53000: Problem(
+        400,
+        "interaction_required",
+        "Device is not in required device state: {state}. Conditional Access policy requires a"
+        " compliant device, and the device is not compliant.",
+    ),
+    53001: Problem(
+        400,
+        "interaction_required",
+        "Device is not in required device state: {state}. Conditional Access policy requires a"
+        " domain joined device, and the device is not domain joined.",
+    ),
+    70043: Problem(
+        400,
+        "invalid_grant",
+        "The refresh token has expired or is invalid due to sign-in frequency checks by Conditional"
+        " Access. The token was issued on {issued} and the maximum allowed lifetime is 1 hour.",
+    ),
+    900023: Problem(
+        400,
+        "invalid_request",
+        "Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external"
+        " domain.",
+    ),
+    1000502: Problem(401, "invalid_client", "The provided certificate has expired."),
+    7000112: Problem(401, "unauthorized_client", "Application '{client}' is disabled."),
     50076: Problem(
         400,
         "interaction_required",
@@ -48,6 +93,7 @@ PROBLEMS: Mapping[int, Problem] = {
         "access_denied",
         "Access has been blocked by Conditional Access policies. The access policy does not allow"
         " token issuance.",
+        CLAIMS,
     ),
     54005: Problem(
         400,

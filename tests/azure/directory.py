@@ -22,6 +22,9 @@ ARM_AUDIENCES = frozenset(
         "https://management.usgovcloudapi.net",
         "https://management.core.usgovcloudapi.net",
         "https://management.sovcloud-api.fr",
+        "https://management.sovcloud-api.de",
+        "https://management.azure.eaglex.ic.gov",
+        "https://management.azure.microsoft.scloud",
     )
 )
 
@@ -89,6 +92,8 @@ class Directory:
     def __init__(self, signer: Signer) -> None:
         self.signer = signer
         self.tenant = str(uuid.uuid4())
+        self.domain = "fake.onmicrosoft.example"  # which is as good as its id
+        self.arm_audiences = set(ARM_AUDIENCES)
         self.audiences = {ACR_AUDIENCE, EXCHANGE_AUDIENCE, *ARM_AUDIENCES}
         self.token_life = 4_681  # a published expires_in (acr.md 1.6)
         self._identities: dict[str, Identity] = {}

@@ -29,6 +29,9 @@ AUTHORITIES = frozenset(
         "login.sovcloud-identity.sg",
     )
 )
+CUT_OFF = frozenset(  # for these nobody outside vouches
+    ("login.microsoftonline.eaglex.ic.gov", "login.microsoftonline.microsoft.scloud")
+)
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CLOCK_SKEW = 300
 ANY_TENANT = ("common", "organizations")
@@ -40,7 +43,7 @@ class Entra:
     def __init__(self, directory: Directory, people: People) -> None:
         self._directory = directory
         self._people = people
-        self.hosts = set(AUTHORITIES)
+        self.hosts = set(AUTHORITIES | CUT_OFF)
         self.unknown_audience_code = 500011  # some identity providers say 50001 (acr.md 1.8)
         self._routes = (
             ("GET", r"/common/discovery/instance", self._instance),
@@ -150,7 +153,7 @@ class Entra:
         return json_reply(200, content)
 
     def _check_tenant(self, tenant: str, *others: str) -> None:
-        if tenant.lower() not in (self._directory.tenant, *others):
+        if tenant.lower() not in (self._directory.tenant, self._directory.domain, *others):
             raise Refused(90002, tenant=tenant)
 
     def _audience(self, scope: str, tenant: str) -> str:

@@ -1,10 +1,12 @@
 """Everything that can go wrong on the way to an answer, as values to hand to `FakeAzure.fault`."""
 
+import string
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from tests.azure import aadsts
 from tests.azure.wire import HangUp, Reply
 
 
@@ -25,6 +27,19 @@ class Status:
     def apply(self, _answer: Callable[[], Reply], _closing: threading.Event) -> Reply:
         body = self.body.encode() if isinstance(self.body, str) else self.body
         return Reply(self.status, dict(self.headers), body)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What Entra says under an AADSTS number, about somebody whom nobody must read of."""
+
+    code: int
+    correlation: str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+
+    def apply(self, _answer: Callable[[], Reply], _closing: threading.Event) -> Reply:
+        parts = string.Formatter().parse(aadsts.PROBLEMS[self.code].text)
+        details = {name: f"CANARY-{name}" for _, name, _, _ in parts if name}
+        return aadsts.Refused(self.code, **details).reply(self.correlation)
 
 
 @dataclass(frozen=True)

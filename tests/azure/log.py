@@ -18,6 +18,7 @@ KINDS = (
     ("registry", r"GET|HEAD", r"/v2/?", "challenge"),
     ("registry", r".*", r"/v2/.+", "content"),
     ("metadata", r"GET|POST", r".*/token", "metadata"),
+    ("arm", r"GET", r"/metadata/endpoints", "cloud-metadata"),
     ("arm", r".*", r"/.*", "arm"),
     ("bindings", r".*", r"/.*", "bindings"),
     ("oidc", r"GET|POST", r"/.*", "oidc"),

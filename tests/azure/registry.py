@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from tests.azure.backend import Backend
 from tests.azure.directory import (
     ACR_AUDIENCE,
-    ARM_AUDIENCES,
     PULL,
     PULL_AND_PUSH,
     Directory,
@@ -38,9 +37,10 @@ NEEDS_SIGN_IN = (
     "authentication required, visit https://aka.ms/acr/authorization for more information."
 )
 FIREWALL = (
-    "client with IP '127.0.0.1' is not allowed access."
+    "client with IP '{address}' is not allowed access."
     " Refer https://aka.ms/acr/firewall to grant access."
 )
+NOT_REGISTERED = "Application not registered with AAD."
 NOT_A_GUID = "aad access token with sp failed client id must be guid"
 
 
@@ -51,13 +51,26 @@ class RepositoryToken:
     passwords: dict[str, str]  # password1, password2
     roles: Roles = field(default_factory=lambda: dict(PULL))
     expiry: dict[str, str] = field(default_factory=dict)  # RFC 3339; none: no end
+    made: dict[str, str] = field(default_factory=dict)  # RFC 3339
+    enabled: bool = True
+    refusals: dict[str, int] = field(default_factory=dict)  # a new password is not known at once
+
+    def __post_init__(self) -> None:
+        self.made = {slot: now() for slot in self.passwords} | self.made
 
     def accepts(self, password: str) -> bool:
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())  # such texts sort by time
-        return any(
-            password == value and now < (self.expiry.get(slot) or "9999")
+        if self.refusals.get(password):
+            self.refusals[password] -= 1
+            return False
+        return self.enabled and any(
+            password == value and now() < (self.expiry.get(slot) or "9999")
             for slot, value in self.passwords.items()
         )
+
+
+def now() -> str:
+    """RFC 3339; such texts sort by time."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 @dataclass
@@ -71,6 +84,8 @@ class Registry:
     arm_tokens_allowed: bool = True  # azureADAuthenticationAsArmPolicy (acr.md 1.8)
     password_grant_for_guid: int = 401  # 401, 400 or 200: nobody knows for certain (clients.md 4.3)
     firewall: bool = False
+    client_address: str = "127.0.0.1"  # who is asking, as it sees it
+    connected: bool = False  # a connected registry: it knows no exchange
     missing: bool = False  # no such name: the proxy answers 502, a direct call 404
     throttled: int | None = None  # seconds for Retry-After
     anonymous_pull: bool = False
@@ -178,7 +193,7 @@ class Registries:
         if registry.missing:
             raise Refused(404, "NOT_FOUND", "registry not found")
         if registry.firewall:
-            raise Refused(403, "DENIED", FIREWALL)
+            raise Refused(403, "DENIED", FIREWALL.format(address=registry.client_address))
         if registry.throttled is not None:
             wait = {"Retry-After": str(registry.throttled)}
             raise Refused(429, "TOOMANYREQUESTS", "too many requests", wait)
@@ -186,6 +201,8 @@ class Registries:
     def _exchange(self, registry: Registry, call: Call) -> Reply:
         """acr.md 1.2; the 200 body holds the refresh token and nothing else."""
         form = call.form
+        if registry.connected:
+            raise Refused(404, "NOT_FOUND", "page not found")
         if form.get("grant_type") != "access_token":
             raise Refused(400, "UNSUPPORTED", f"grant type {form.get('grant_type')} not supported")
         if form.get("service") != registry.host:
@@ -196,7 +213,8 @@ class Registries:
             identity, claims = self._directory.read(form.get("access_token", ""))
         except BadToken as error:
             raise unauthorized() from error
-        audiences = {ACR_AUDIENCE} | (ARM_AUDIENCES if registry.arm_tokens_allowed else set())
+        for_arm = self._directory.arm_audiences if registry.arm_tokens_allowed else set()
+        audiences = {ACR_AUDIENCE} | for_arm
         if str(claims["aud"]).rstrip("/") not in audiences or claims["tid"] != registry.tenant:
             raise unauthorized()
         if not identity.roles:
@@ -276,6 +294,8 @@ class Registries:
             if token.accepts(password):
                 return Caller(user, token.roles)
             raise unauthorized()
+        if "@" in user:
+            raise unauthorized(NOT_REGISTERED)
         if not guid(user):
             raise unauthorized(NOT_A_GUID)
         return by_secret(self._directory.service_principal(user), password)

@@ -246,6 +246,7 @@ class ProxyHandler(Handler):
     desk: ClassVar[Desk]
     tls: ClassVar[TLS]
     missing: ClassVar[Callable[[str], bool]]
+    known: ClassVar[Callable[[str], bool]]
 
     def answer(self) -> None:
         call = self.call()
@@ -259,8 +260,8 @@ class ProxyHandler(Handler):
 
     def _open(self, call: Call, port: str) -> Reply:
         if call.method != "CONNECT":
-            return json_reply(502, {"error": "this proxy only opens tunnels to port 443"})
-        if port != "443":
+            return json_reply(502, {"error": "this proxy only opens tunnels"})
+        if port != "443" and not type(self).known(f"{call.host}:{port}"):
             return Reply(403)
         if type(self).missing(call.host):  # what a proxy says to a name without an address
             return Reply(502)
