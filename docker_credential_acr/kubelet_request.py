@@ -130,7 +130,9 @@ def pod(
     for name, value in ((CLIENT_ID, client_id), (TENANT_ID, tenant_id)):
         if len(value) > _LONGEST_ID or not HOST.issuperset(value):
             raise MethodUnavailable(
-                f"the annotation {name} is no id", "correct it on the service account", "annotation"
+                f"the annotation {name} is no id",
+                "correct it on the service account",
+                "pod-annotation",
             )
     return client_id, tenant_id or None
 
@@ -140,12 +142,12 @@ def _nobody(token: str) -> MethodUnavailable:
         return MethodUnavailable(
             f"{SNI} is given, and the request has no service-account token",
             "give the provider tokenAttributes in the kubelet's CredentialProviderConfig",
-            "annotation",
+            "pod-annotation",
         )
     return MethodUnavailable(
         f"the pod's service account has no annotation {CLIENT_ID}",
         f"annotate it, or let the node sign in with {UNANNOTATED}={NODE}",
-        "annotation",
+        "pod-annotation",
     )
 
 

@@ -122,7 +122,7 @@ def _as_pod(
             raise MethodUnavailable(
                 f"the pod's service account has no annotation {TENANT_ID}",
                 "annotate it, or set AZURE_TENANT_ID for the provider",
-                "annotation",
+                "pod-annotation",
             )
         name, address = (options.get(key) for key in (SNI, API_SERVER))
         where = identity_bindings.node_place(name, address or "", environ) if name else None

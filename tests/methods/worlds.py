@@ -79,8 +79,8 @@ def wrong_secret(machine: Machine) -> None:
     machine.set(AZURE_CLIENT_SECRET="CANARY-wrong")
 
 
-def certified(machine: Machine) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
-    """A new key and its certificate; an app of the tenant that knows it is who signs in."""
+def made_certificate() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    """A new key and its certificate."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Fake application")])
     now = datetime.now(UTC)
@@ -90,6 +90,12 @@ def certified(machine: Machine) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
         .not_valid_after(now + timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
+    return key, certificate
+
+
+def certified(machine: Machine) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    """A new key and its certificate; an app of the tenant that knows it is who signs in."""
+    key, certificate = made_certificate()
     principal = machine.azure.add_service_principal(certificates=[certificate])
     machine.set(AZURE_TENANT_ID=machine.azure.tenant, AZURE_CLIENT_ID=principal.client_id)
     return key, certificate
