@@ -71,6 +71,16 @@ REFERENCES: dict[str, Reference] = {
         "az acr login --name NAME --expose-token prints a token of that registry; its life is about 3 hours.",
         "Leave docker login out: docker pull signs in by itself. Or log in with a fresh token of this very registry.",
     ),
+    "no-cache": Reference(
+        "There is no cache folder: ACR_CRED_NO_CACHE is set, or there is no home to keep one in.",
+        "docker-credential-acr cache path",
+        "Unset ACR_CRED_NO_CACHE, or name a folder of your own in ACR_CRED_CACHE_DIR.",
+    ),
+    "token-is-a-password": Reference(
+        "The registry is used with an admin user, a repository token or a kept login: its secret is a password, which stays valid for long.",
+        "docker-credential-acr config explain HOST shows the method.",
+        "Give --scope for a token that lives minutes, or --password if it is the password that you want.",
+    ),
     "host-not-ours": Reference(
         "The verb was given a host that is no Azure container registry, so no token may go there.",
         "az acr show --name NAME --query loginServer",

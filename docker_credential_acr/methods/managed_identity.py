@@ -12,6 +12,7 @@ from docker_credential_acr.errors import (
     Failure,
     MethodUnavailable,
     NotSetUp,
+    OutOfTime,
     SettingsError,
     SignInRefused,
     Unreachable,
@@ -44,8 +45,14 @@ _AUDIENCE_UNKNOWN = (
     "invalid_resource",
     "An unexpected error occurred while fetching the AAD Token",  # App Service is that vague
 )
+_AMBIGUOUS = "Multiple user assigned identities exist"
 _PROBE_SECONDS = 2.0  # hosted runners look like Azure, too, and have nobody who answers
 _METADATA_SECONDS = 8.0
+_NOBODY = "managed-identity"  # the name under which it is remembered that a probe found none
+_NOBODY_SECONDS = 600.0
+_SILENT = "no metadata service answers on this machine"
+_ELSEWHERE = 'not on Azure? set method = "azure-cli" or another one in the settings'
+_TOLD_AS_THEY_ARE = ("answer-unusable", "redirect-refused", "tls-settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +81,23 @@ def detect(environ: Mapping[str, str]) -> Options:
     )
 
 
-def entra_token(  # noqa: C901  one list of what can go wrong
-    options: Options, sign_in: SignIn, audience: str
-) -> EntraToken:
-    import msal  # noqa: PLC0415  an SDK is loaded when its method is used
+def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
+    if not options.probe:
+        return _entra_token(options, sign_in, audience)
+    reference = sign_in.memory.recall(_NOBODY)
+    if reference:
+        what = "none answered on this machine in the last ten minutes"
+        raise MethodUnavailable(what, _ELSEWHERE, reference)
+    try:
+        return _entra_token(options, sign_in, audience)
+    except MethodUnavailable as absent:
+        sign_in.memory.remember(_NOBODY, absent.reference, _NOBODY_SECONDS)
+        raise
 
+
+def _entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
     from docker_credential_acr.deadline import Deadline  # noqa: PLC0415
-    from docker_credential_acr.transport import Session, bound_foreign_sessions  # noqa: PLC0415
+    from docker_credential_acr.transport import Session  # noqa: PLC0415
 
     given = {name: getattr(options, name) for name in SELECTORS if getattr(options, name)}
     if len(given) > 1:
@@ -90,45 +107,14 @@ def entra_token(  # noqa: C901  one list of what can go wrong
             "settings-invalid",
         )
     most = _PROBE_SECONDS if options.probe else _METADATA_SECONDS
-    deadline = Deadline.after(sign_in.deadline.share(most))
-    who = (
-        msal.UserAssignedManagedIdentity(**given) if given else msal.SystemAssignedManagedIdentity()
-    )
-    session = Session(deadline, metadata=True)
-    if sign_in.environ.get(
-        "IDENTITY_SERVER_THUMBPRINT"
-    ):  # Service Fabric: msal makes one of its own
-        bound_foreign_sessions()
-    result: dict[str, Any] = {}
+    session = Session(Deadline.after(sign_in.deadline.share(most)), metadata=True)
     try:
-        if _in_cloud_shell(sign_in.environ):
-            result = _cloud_shell(session, sign_in.environ["MSI_ENDPOINT"], audience, given)
-        else:
-            client = msal.ManagedIdentityClient(who, http_client=session)
-            result = client.acquire_token_for_client(resource=audience)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        if session.last is None:  # nobody was asked: no URL, no thumbprint
-            raise SignInRefused(
-                "the managed identity source of this machine cannot be used",
-                "check the IDENTITY_* variables of this machine",
-                "metadata-refused",
-            ) from error
-        raise _troubled(session.last) or _absent(
-            options, "the metadata service gave no usable answer", "answer-unusable"
-        ) from error
-    except Unreachable as error:
-        raise _unreachable(options, error) from error
-    except (
-        OSError
-    ) as error:  # Arc's key file, or the connection of a session that msal made (Service Fabric)
-        if isinstance(error.filename, str):
-            raise MethodUnavailable(
-                "Azure Arc's key file cannot be read",
-                "add this user to the group himds and start a new session",
-                "metadata-refused",
-            ) from error
-        what = "the managed identity endpoint of this machine does not answer"
-        raise _absent(options, what, "metadata-unreachable") from error
+        result = _ask(session, sign_in.environ, given, audience)
+    except OutOfTime as error:
+        sign_in.deadline.check()  # else it was the metadata service's share only
+        raise _absent(options, _SILENT, "metadata-unreachable") from error
+    except (Unreachable, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _fault(options, session.last, error) from error
     token = result.get("access_token")
     if isinstance(token, str) and token:
         return EntraToken(Secret(token))
@@ -136,6 +122,56 @@ def entra_token(  # noqa: C901  one list of what can go wrong
     if isinstance(refused, AudienceUnknown):
         raise refused
     raise _troubled(session.last) or refused
+
+
+def _ask(
+    session: "Any", environ: Mapping[str, str], given: dict[str, str], audience: str
+) -> "dict[str, Any]":
+    import msal  # noqa: PLC0415  an SDK is loaded when its method is used
+
+    from docker_credential_acr.transport import bound_foreign_sessions  # noqa: PLC0415
+
+    if _in_cloud_shell(environ):
+        return _cloud_shell(session, environ["MSI_ENDPOINT"], audience, given)
+    if environ.get("IDENTITY_SERVER_THUMBPRINT"):  # Service Fabric: msal makes a session of its own
+        bound_foreign_sessions()
+    who = (
+        msal.UserAssignedManagedIdentity(**given) if given else msal.SystemAssignedManagedIdentity()
+    )
+    client = msal.ManagedIdentityClient(who, http_client=session)
+    found: dict[str, Any] = client.acquire_token_for_client(resource=audience)
+    return found
+
+
+def _fault(options: Options, last: "Any | None", error: Exception) -> Failure:
+    """Return what *error* of msal or of the session says; *last* is the answer before it, if any."""
+    if isinstance(error, Unreachable):
+        told = ("tls-settings",) if options.probe else _TOLD_AS_THEY_ARE
+        known = error.reference in told
+        return error if known else _absent(options, _SILENT, "metadata-unreachable")
+    if isinstance(error, OSError) and not isinstance(error, ValueError):
+        if isinstance(error.filename, str):
+            return MethodUnavailable(
+                "Azure Arc's key file cannot be read",
+                "add this user to the group himds and start a new session",
+                "metadata-refused",
+            )
+        if "thumbprint" in str(error):
+            return SignInRefused(
+                "the managed identity endpoint is not the one of IDENTITY_SERVER_THUMBPRINT",
+                "restart the app so that Service Fabric sets its variables anew",
+                "metadata-refused",
+            )
+        what = "the managed identity endpoint of this machine does not answer"
+        return _absent(options, what, "metadata-unreachable")
+    if last is None:  # nobody was asked: no URL, no thumbprint
+        return SignInRefused(
+            "the managed identity source of this machine cannot be used",
+            "check the IDENTITY_* variables of this machine",
+            "metadata-refused",
+        )
+    what = "the metadata service gave no usable answer"
+    return _troubled(last) or _absent(options, what, "answer-unusable")
 
 
 def _in_cloud_shell(environ: Mapping[str, str]) -> bool:
@@ -162,9 +198,8 @@ def _cloud_shell(
 
 
 def _absent(options: Options, what: str, reference: str) -> Failure:
-    hint = 'not on Azure? set method = "azure-cli" or another one in the settings'
     kind: type[Failure] = MethodUnavailable if options.probe else Unreachable
-    return kind(what, hint, reference)
+    return kind(what, _ELSEWHERE, reference)
 
 
 def _troubled(response: "Any | None") -> Failure | None:
@@ -179,12 +214,6 @@ def _troubled(response: "Any | None") -> Failure | None:
     )
 
 
-def _unreachable(options: Options, error: Unreachable) -> Failure:
-    if error.reference in ("answer-unusable", "redirect-refused", "tls-settings"):
-        return error
-    return _absent(options, "no metadata service answers on this machine", "metadata-unreachable")
-
-
 def _refused(options: Options, given: dict[str, str], text: str) -> Failure:
     """Tell an identity that is not there from an audience that is not known."""
     if any(words in text for words in _AUDIENCE_UNKNOWN):
@@ -192,6 +221,12 @@ def _refused(options: Options, given: dict[str, str], text: str) -> Failure:
             "the managed identity's tenant or cloud does not know the registry audience",
             "set audience in the settings to one that it knows",
             "audience-unknown",
+        )
+    if _AMBIGUOUS in text:  # nobody is to guess which of them
+        return SignInRefused(
+            "this machine has several managed identities, and nothing says which one is meant",
+            'name it in the settings: method = "managed-identity" and client_id',
+            "identity-ambiguous",
         )
     which = " and ".join(f"{key} {value}" for key, value in given.items()) or "system-assigned"
     what = f"this machine has no such managed identity ({which})"

@@ -5,7 +5,9 @@ with FakeAzure(folder) as azure:
     assert azure.count("exchange") == 1
 """
 
+import hashlib
 import os
+import ssl
 import uuid
 from collections.abc import Callable, Collection, Iterable
 from socket import socket
@@ -128,7 +130,7 @@ class FakeAzure:
         self.clouds = Clouds(self.arm.answer)
         self._oidc = Oidc(self._directory)
         self._registries.backend.address = backend or ""
-        self._metadata = Metadata(self._directory)
+        self.metadata = Metadata(self._directory)
         self._sites: tuple[tuple[Collection[str], Site], ...] = (
             (self._entra.hosts, Site("entra", self._entra.answer)),
             (self.clouds.described, Site("arm", self.clouds.answer)),
@@ -142,7 +144,8 @@ class FakeAzure:
         self._connections = Connections()
         self._listeners: list[Listener] = []
         self._desk = Desk(self.log, self._faults, self._delay)
-        self._listen(Certificates(ca), address, port)
+        self._certificates = Certificates(ca)
+        self._listen(self._certificates, address, port)
         self.metadata_url = self.listen_metadata(metadata_address, metadata_port)
         self._populate()
 
@@ -171,14 +174,18 @@ class FakeAzure:
 
     def listen_metadata(self, address: str, port: int) -> str:
         """The metadata service on one more address, such as 169.254.169.254:80; its URL."""
-        site = Site("metadata", self._metadata.answer)
-        handler = type(
-            "_Metadata",
-            (SiteHandler,),
-            {"desk": self._desk, "route": staticmethod(lambda _host: site)},
+        handler = self._metadata_handler()
+        listener = self._open(
+            address,
+            port,
+            lambda client: handler(client, ("", 0), None),  # type: ignore[arg-type]
         )
-        listener = self._open(address, port, lambda client: handler(client, ("", 0), None))
         return f"http://{listener.address}:{listener.port}"
+
+    def _metadata_handler(self) -> type[SiteHandler]:
+        site = Site("metadata", self.metadata.answer)
+        route = staticmethod(lambda _host: site)
+        return type("_Metadata", (SiteHandler,), {"desk": self._desk, "route": route})
 
     def listen_bindings(self) -> Cluster:
         """One more cluster with a token proxy of its own, which no proxy of the environment leads to."""
@@ -194,6 +201,15 @@ class FakeAzure:
         tls = TLS(Certificates(ca), self._connections, handler, NAME)
         listener = self._open("127.0.0.1", 0, tls.serve)
         return Cluster(f"127.0.0.1:{listener.port}", ca_file)
+
+    def _listen_fabric(self) -> dict[str, str]:
+        """The metadata service behind TLS, as Service Fabric has it; a client's variables."""
+        tls = TLS(self._certificates, self._connections, self._metadata_handler(), "127.0.0.1")
+        listener = self._open("127.0.0.1", 0, tls.serve)
+        pem = ssl.get_server_certificate((listener.address, listener.port))
+        thumbprint = hashlib.sha1(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()  # noqa: S324, RUF100
+        url = f"https://{listener.address}:{listener.port}"
+        return dict(self.metadata.fabric_environ(url, thumbprint.upper()))
 
     def _populate(self) -> None:
         self.client_secret = f"CANARY-secret-{uuid.uuid4().hex}"
@@ -247,8 +263,10 @@ class FakeAzure:
         }
 
     def metadata_environ(self, place: str) -> dict[str, str]:
-        """Managed identity in "vm", "app-service", "machine-learning" or "cloud-shell"."""
-        return dict(self._metadata.environ(self.metadata_url)[place])
+        """Managed identity in "vm", "app-service", "machine-learning", "arc", "cloud-shell" ..."""
+        if place == "service-fabric":
+            return self._listen_fabric()
+        return dict(self.metadata.environ(self.metadata_url)[place])
 
     def job_environ(self, place: str) -> dict[str, str]:
         """A job's own identity in "github-actions" or "azure-pipelines"; `client_id` trusts it."""

@@ -337,7 +337,9 @@ class TestBrowser:
 
 
 class TestManagedIdentity:
-    @pytest.mark.parametrize("place", ["vm", "app-service", "machine-learning", "cloud-shell"])
+    @pytest.mark.parametrize(
+        "place", ["vm", "app-service", "machine-learning", "service-fabric", "cloud-shell"]
+    )
     def test_every_place_has_the_system_identity(
         self, azure: FakeAzure, monkeypatch: pytest.MonkeyPatch, place: str
     ) -> None:
@@ -379,6 +381,21 @@ class TestManagedIdentity:
             pytest.raises(CredentialUnavailableError, match="AADSTS500011"),
         ):
             me.get_token("https://nobody.example/.default")
+
+    def test_several_identities_are_not_guessed_among(self, azure: FakeAzure) -> None:
+        """IMDS takes the machine's own, or the only one; among others it does not choose."""
+        mine = [azure.add_managed_identity() for _ in range(2)]
+        azure.remove_identity(azure.system_identity)
+        try:
+            with (
+                ManagedIdentityCredential() as me,
+                pytest.raises(CredentialUnavailableError, match="Multiple user assigned"),
+            ):
+                me.get_token(SCOPE)
+        finally:
+            azure._directory.add(azure.system_identity)  # noqa: SLF001
+            for identity in mine:
+                azure.remove_identity(identity)
 
     def test_the_metadata_header_is_needed(self, azure: FakeAzure) -> None:
         url = f"{azure.metadata_url}/metadata/identity/oauth2/token"
