@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from docker_credential_acr.deadline import doing
 from docker_credential_acr.errors import Failure, MethodUnavailable, RegistryRefused, Unreachable
-from docker_credential_acr.methods.contract import EntraToken, SignIn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,11 +19,14 @@ if TYPE_CHECKING:
 
     from requests import Response
 
+    from docker_credential_acr.methods.contract import EntraToken, SignIn
+
 VERSION = "2025-11-01"  # of Microsoft.ContainerRegistry, Azure/azure-rest-api-specs
 PROVIDER = "Microsoft.ContainerRegistry"
 _PAGES = 20  # of one listing: some thousand things
 _ADMIN_DISABLED = "unauthorizedforcredentialoperations"  # an error's code, in lower case
-_PAUSE, _LONGEST = 1.0, 10.0  # seconds between two looks at an operation: usual, and at most
+_PAUSE = 1.0  # seconds between two looks at an operation, where nothing is asked for
+_SHORTEST, _LONGEST = 0.1, 10.0  # seconds: bounds of what is asked for
 _LONGEST_CODE = 60  # characters
 _RIGHTS = {"GET": "read", "PATCH": "write", "PUT": "write", "POST": "action"}
 
@@ -33,8 +35,8 @@ _RIGHTS = {"GET": "read", "PATCH": "write", "PUT": "write", "POST": "action"}
 class Manager:
     """Who asks, and with which token of the Resource Manager's audience."""
 
-    sign_in: SignIn
-    token: EntraToken
+    sign_in: "SignIn"
+    token: "EntraToken"
 
 
 def call(
@@ -130,10 +132,9 @@ def _looked_at(
 
     address = _same_place(link, manager)
     while True:
-        pause = retry_after(last)
-        time.sleep(
-            manager.sign_in.deadline.share(_PAUSE if pause is None else min(pause, _LONGEST))
-        )
+        asked = retry_after(last)
+        pause = _PAUSE if asked is None else min(max(asked, _SHORTEST), _LONGEST)
+        time.sleep(manager.sign_in.deadline.share(pause))
         last = _sent("GET", address, manager)
         if not goes_on(last):
             return last
