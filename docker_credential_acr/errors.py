@@ -42,6 +42,7 @@ class InputError(Failure):
 
 class SettingsError(Failure):
     exit_code = 3
+    excerpt: tuple[int, int, str] | None = None  # line and column from 1, and the line's text
 
 
 class MethodUnavailable(Failure):

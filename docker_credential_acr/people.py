@@ -46,8 +46,29 @@ def _configure() -> Command:
     return configure
 
 
+def _token() -> Command:
+    from docker_credential_acr.commands import token  # noqa: PLC0415
+
+    return token
+
+
+def _cache() -> Command:
+    from docker_credential_acr.commands import cache  # noqa: PLC0415
+
+    return cache
+
+
+def _config() -> Command:
+    from docker_credential_acr.commands import config  # noqa: PLC0415
+
+    return config
+
+
 VERBS: Mapping[str, Verb] = {
     "configure": Verb(_configure, "send registries here from docker's config, and undo it"),
+    "token": Verb(_token, "print a registry's credential, for helm, oras and curl"),
+    "config": Verb(_config, "the settings: where they are, what they say and why"),
+    "cache": Verb(_cache, "what is cached, and away with it"),
 }
 
 

@@ -130,7 +130,7 @@ def for_host(settings: Settings, host: str, environ: Mapping[str, str]) -> Regis
 
     Raises SettingsError for a variable, or a file it names, that cannot be used.
     """
-    table = settings.registries.get(_match(settings, host) or "", {})
+    table = settings.registries.get(match(settings, host) or "", {})
     merged = {**settings.defaults, **table}
     named = environ.get("ACR_CRED_METHOD") or merged.get("method", "automatic")
     _choice("ACR_CRED_METHOD", named, METHODS)
@@ -170,7 +170,8 @@ def for_host(settings: Settings, host: str, environ: Mapping[str, str]) -> Regis
     )
 
 
-def _match(settings: Settings, host: str) -> str | None:
+def match(settings: Settings, host: str) -> str | None:
+    """Return the name of the table that counts for *host*: itself, or the longest pattern."""
     if host in settings.registries:
         return host
     patterns = [name for name in settings.registries if "*" in name]

@@ -48,7 +48,10 @@ class Reader:
         at = f":{place[0]}:{place[1]}" if place else ""
         table = ".".join(_quoted(part) for part in where[:-1])
         key = f"[{table}] {where[-1]}" if table else where[-1]
-        raise SettingsError(f"{self._path}{at}: {key}: {what}", hint, "settings-invalid")
+        mistake = SettingsError(f"{self._path}{at}: {key}: {what}", hint, "settings-invalid")
+        if place:
+            mistake.excerpt = (*place, self._text.split("\n")[place[0] - 1])
+        raise mistake
 
     def known(
         self, table: Mapping[str, Any], where: tuple[str, ...], keys: "tuple[str, ...]"

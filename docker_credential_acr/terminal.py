@@ -53,6 +53,12 @@ class Terminal:
     def explain(self, failure: Failure) -> None:
         """Tell what failed, the next step, and where more stands."""
         self.note(f"error: {printable(failure.what)}")
+        excerpt = getattr(failure, "excerpt", None)
+        if excerpt is not None:
+            line, column, text = excerpt
+            begin = f"{line:>5} | "
+            self.note(begin + printable(text))
+            self.note(" " * (len(begin) - 2) + "| " + " " * (column - 1) + "^")
         self.note(f"  next: {printable(failure.hint)}")
         self.note(f"  more: docker-credential-acr help {failure.reference}")
 

@@ -155,5 +155,5 @@ def _proved(host: str, environ: Mapping[str, str], terminal: Terminal) -> int:
         terminal.explain(failure)
         return failure.exit_code
     left = f", good for {minutes(proof.expires - time())}" if proof.expires else ""
-    terminal.tell(f"{host}: signed in with {proof.chosen.method}{left}")
+    terminal.tell(f"{host}: signed in with {proof.method}{left}")
     return 0

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import time
 
-from docker_credential_acr import asker, credentials, entry
+from docker_credential_acr import asker, credentials, entry, logins
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import InputError
+from docker_credential_acr.methods import LOGIN_METHODS
 from docker_credential_acr.registry import host_in, is_ours
 from docker_credential_acr.secret import Secret
 from docker_credential_acr.settings import RegistrySettings, for_host, load
@@ -22,7 +23,8 @@ class Proof:
     username: str
     secret: Secret
     expires: int
-    notes: Mapping[str, object]
+    method: str
+    is_password: bool  # which the registry takes until it is renewed, whatever *expires* says
 
 
 def ours(server: str, environ: Mapping[str, str]) -> tuple[str, Asker]:
@@ -42,12 +44,27 @@ def ours(server: str, environ: Mapping[str, str]) -> tuple[str, Asker]:
 
 
 def prove(host: str, who: Asker) -> Proof:
-    """Return a credential for *host*, from the cache or by signing in, as ``get`` does. Raises Failure."""
-    chosen = for_host(load(who.settings_path), host, who.environ)
+    """Return a credential for *host*, as ``get`` does: kept, from the cache, or by signing in.
+
+    Raises Failure.
+    """
+    settings = load(who.settings_path)
+    chosen = for_host(settings, host, who.environ)
     deadline = Deadline.after(chosen.timeout)
+    login = logins.read(host, logins.Person(who.environ, deadline, settings.store))
+    if login is not None:
+        return Proof(chosen, *login, 0, "kept login", is_password=True)
     found = json.loads(b"{" + credentials.obtain(host, who, deadline, lambda _: deadline))
     times, notes = kept(host, who) or ((0,), {})
-    return Proof(chosen, found["Username"], Secret(found["Secret"]), times[-1], notes)
+    method = str(notes.get("method", chosen.method))
+    return Proof(
+        chosen,
+        found["Username"],
+        Secret(found["Secret"]),
+        times[-1],
+        method,
+        is_password=method in LOGIN_METHODS,
+    )
 
 
 def kept(host: str, who: Asker) -> tuple[tuple[int, ...], dict[str, object]] | None:

@@ -1,0 +1,110 @@
+"""``token HOST``: the credential itself, for helm, oras and curl; like ``az acr login --expose-token``.
+
+A refresh token logs in, an access token is for one scope: they are different fields here.
+"""
+
+import argparse
+import json
+import shlex
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from docker_credential_acr.access import AccessToken, access_token
+from docker_credential_acr.commands.proof import Proof, ours, prove
+from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.errors import InputError
+from docker_credential_acr.methods.contract import Login
+from docker_credential_acr.terminal import Terminal
+
+SCHEMA_VERSION = 1
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("host", metavar="HOST", help="a registry, such as NAME.azurecr.io")
+    add("--scope", help="an access token for this scope, such as repository:team/app:pull,push")
+    add("--format", choices=tuple(_FORMATS), default="raw", help="raw: the token and nothing else")
+    add(
+        "--password",
+        action="store_true",
+        help="print it even if it is a password, which stays valid",
+    )
+
+
+def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Terminal) -> int:
+    host, who = ours(given.host, environ)
+    proof = prove(host, who)
+    if not given.scope and not given.password and proof.is_password:
+        raise InputError(
+            f"the credential of {host} is a password, which stays valid until it is renewed",
+            "give --scope for a short-lived token, or --password if it is the password that you want",
+            "token-is-a-password",
+        )
+    terminal.out.write(_FORMATS[given.format](_found(host, proof, given.scope)))
+    if terminal.out.isatty():
+        terminal.note("this is a secret: whoever has it can use the registry until it expires")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is printed: a login, and the access token if a scope was asked for."""
+
+    host: str
+    login: Login
+    expires: int
+    is_password: bool
+    access: AccessToken | None
+
+
+def _found(host: str, proof: Proof, scope: str | None) -> _Found:
+    login, access = Login(proof.username, proof.secret), None
+    if scope:
+        deadline = Deadline.after(proof.chosen.timeout)
+        access = access_token(proof.chosen.login_server, login, scope, deadline)
+    return _Found(host, login, proof.expires, proof.is_password, access)
+
+
+def _raw(found: _Found) -> str:
+    return (found.access.secret if found.access else found.login.secret).reveal() + "\n"
+
+
+def _json(found: _Found) -> str:
+    secret = found.login.secret.reveal()
+    answer: dict[str, object] = {"schema_version": SCHEMA_VERSION, "host": found.host}
+    if found.access:
+        answer["access_token"] = found.access.secret.reveal()
+        answer["access_token_expires"] = _time(found.access.expires)
+        answer["access"] = {name: sorted(what) for name, what in found.access.allows.items()}
+    else:
+        answer["username"] = found.login.username
+        answer["password" if found.is_password else "refresh_token"] = secret
+        answer["expires"] = None if found.is_password else _time(found.expires)
+    return json.dumps(answer, indent=2) + "\n"
+
+
+def _header(found: _Found) -> str:
+    if found.access:
+        return f"Authorization: Bearer {found.access.secret.reveal()}\n"
+    pair = f"{found.login.username}:{found.login.secret.reveal()}"
+    return f"Authorization: Basic {b64encode(pair.encode()).decode()}\n"
+
+
+def _docker_login(found: _Found) -> str:
+    """Return a line of shell; the secret is in a here document, not among a process's arguments."""
+    login = f"docker login {shlex.quote(found.host)} --username {shlex.quote(found.login.username)}"
+    return f"{login} --password-stdin <<'EOF'\n{found.login.secret.reveal()}\nEOF\n"
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+_FORMATS: Mapping[str, Callable[[_Found], str]] = {
+    "raw": _raw,
+    "json": _json,
+    "header": _header,
+    "docker-login": _docker_login,
+}
