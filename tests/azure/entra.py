@@ -51,6 +51,8 @@ class Entra:
             ("GET", r"/([^/]+)/oauth2/v2\.0/authorize", self._authorize),
             ("POST", r"/([^/]+)/oauth2/v2\.0/devicecode", self._device_code),
             ("POST", r"/([^/]+)/oauth2/v2\.0/token", self._token),
+            ("GET", r"/adfs/\.well-known/openid-configuration", self._without_tenants),
+            ("POST", r"/adfs/oauth2/token", lambda call: self._token(call, directory.tenant)),
         )
         self._person_grants = {
             "urn:ietf:params:oauth:grant-type:device_code": people.by_device_code,
@@ -105,6 +107,16 @@ class Entra:
             "id_token_signing_alg_values_supported": ["RS256"],
             "tenant_region_scope": "EU",
             "cloud_instance_name": "microsoftonline.com",
+        }
+        return json_reply(200, content)
+
+    def _without_tenants(self, call: Call) -> Reply:
+        """AD FS, which Azure Stack may have in Entra's place."""
+        base = f"https://{call.host}/adfs"
+        content = {
+            "issuer": base,
+            "token_endpoint": f"{base}/oauth2/token",
+            "authorization_endpoint": f"{base}/oauth2/authorize",
         }
         return json_reply(200, content)
 

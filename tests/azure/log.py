@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 KINDS = (
     ("entra", r"POST", r"/[^/]+/oauth2/v2\.0/token", "sign-in"),
+    ("entra", r"POST", r"/adfs/oauth2/token", "sign-in"),
+    ("entra", r"GET", r"/adfs/\.well-known/openid-configuration", "discovery"),
     ("entra", r"POST", r"/[^/]+/oauth2/v2\.0/devicecode", "device-code"),
     ("entra", r"GET", r"/[^/]+/oauth2/v2\.0/authorize", "sign-in-page"),
     ("entra", r"GET", r"/[^/]+/v2\.0/\.well-known/openid-configuration", "discovery"),
