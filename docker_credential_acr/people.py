@@ -64,8 +64,15 @@ def _config() -> Command:
     return config
 
 
+def _status() -> Command:
+    from docker_credential_acr.commands import status  # noqa: PLC0415
+
+    return status
+
+
 VERBS: Mapping[str, Verb] = {
     "configure": Verb(_configure, "send registries here from docker's config, and undo it"),
+    "status": Verb(_status, "what is known about each registry, without asking anybody"),
     "token": Verb(_token, "print a registry's credential, for helm, oras and curl"),
     "config": Verb(_config, "the settings: where they are, what they say and why"),
     "cache": Verb(_cache, "what is cached, and away with it"),

@@ -1,0 +1,162 @@
+"""``status [HOST...]``: what is known about each registry without asking anybody."""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from time import time
+
+from docker_credential_acr import (
+    asker,
+    cache,
+    docker_config,
+    entry,
+    markers,
+    origins,
+    private_files,
+    registry,
+)
+from docker_credential_acr.asker import Asker
+from docker_credential_acr.commands.proof import kept, minutes, ours
+from docker_credential_acr.errors import SettingsError
+from docker_credential_acr.settings import Settings, for_host, load
+from docker_credential_acr.terminal import Terminal
+
+SCHEMA_VERSION = 1
+NEEDS_A_PERSON = 4  # the exit code of a sign-in that is needed
+_SOON = 14 * 24 * 3600.0  # seconds before a password expires
+_GOOD, _IDLE, _NEEDED = "ready", "no token yet", "needs you"
+_COLOURS = {_GOOD: "good", _IDLE: "dim", _NEEDED: "bad"}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One registry as the files tell; times in seconds from now, *next* the one thing to do."""
+
+    host: str
+    state: str
+    method: str | None
+    source: str
+    identity: str | None
+    token_seconds: int | None
+    renewal_seconds: int | None
+    login: str | None
+    login_store: str | None
+    login_seconds: int | None
+    failure: str | None
+    next: str | None
+    warnings: tuple[str, ...]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("hosts", nargs="*", metavar="HOST", help="these registries only")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Terminal) -> int:
+    who = asker.who_asks(environ)
+    settings = load(who.settings_path)
+    hosts = [ours(server, environ)[0] for server in given.hosts] or _known(settings, who)
+    states = [_state(host, settings, who) for host in dict.fromkeys(hosts)]
+    if given.json:
+        answer = {"schema_version": SCHEMA_VERSION, "registries": [asdict(each) for each in states]}
+        terminal.tell(json.dumps(answer, indent=2))
+    else:
+        for state in states:
+            _tell(state, terminal)
+        if not states:
+            terminal.tell(
+                "no registry is configured; try: docker-credential-acr configure NAME.azurecr.io"
+            )
+    return NEEDS_A_PERSON if any(each.state == _NEEDED for each in states) else 0
+
+
+def _known(settings: Settings, who: Asker) -> list[str]:
+    """Return the hosts that the settings name, docker sends here, or something is kept for."""
+    helped = (registry.host_in(key.encode()) for key in docker_config.helped_hosts(who.environ))
+    kept_hosts = (marker.host for marker in markers.every(who.environ))
+    cached = (name.partition("@")[0].replace("+", ":") for name in private_files.names(who.folder))
+    found = {*settings.exact_hosts, *filter(None, helped), *kept_hosts, *cached}
+    return sorted(host for host in found if registry.is_ours(host, who.suffixes, who.named))
+
+
+def _state(host: str, settings: Settings, who: Asker) -> State:
+    now, marker = time(), markers.find(host, who.environ)
+    failure = cache.failure(who.folder, entry.file_name(host, who.stamped))
+    times = kept(host, who)
+    left = int(times[0][3] - now) if times else None
+    warnings = list(_warnings(host, who))
+    try:
+        chosen = for_host(settings, host, who.environ)
+        sources = {each.key: each.source for each in origins.of_host(settings, host, who.environ)}
+        method, source = chosen.method, sources["method"]
+        identity = getattr(chosen.options, "client_id", None)
+    except SettingsError as error:
+        method, source, identity = None, "", None
+        failure = {"what": error.what, "hint": error.hint}
+    told = marker.expires - now if marker and marker.expires else None
+    if told is not None and told < _SOON:
+        warnings.append(f"the kept password expires in {minutes(told)}")
+    good = marker is not None or left is not None
+    return State(
+        host,
+        _GOOD if good else _NEEDED if failure else _IDLE,
+        method,
+        source,
+        identity,
+        left,
+        max(0, int(times[0][1] - now)) if times else None,
+        marker.username if marker else None,
+        marker.store if marker else None,
+        int(told) if told is not None else None,
+        str(failure["what"]) if failure else None,
+        str(failure["hint"]) if failure else None,
+        tuple(warnings),
+    )
+
+
+def _warnings(host: str, who: Asker) -> Iterator[str]:
+    try:
+        config = docker_config.read(docker_config.docker_file(who.environ))
+    except SettingsError as error:
+        yield error.what
+        return
+    named = docker_config.helper_of(config, host) or config.content.get("credsStore")
+    if named is None and not _podman_asks(host, who):
+        yield f"no client asks this program for it: docker-credential-acr configure {host}"
+    elif named not in (None, docker_config.HELPER, docker_config.HELPER + ".exe"):
+        yield f"docker asks docker-credential-{named} for it: docker-credential-acr configure {host}"
+    if docker_config.stored_login(config, host):
+        yield f"{config.path} holds a login for it: docker-credential-acr configure {host} --replace"
+
+
+def _podman_asks(host: str, who: Asker) -> bool:
+    try:
+        config = docker_config.read(docker_config.podman_file(who.environ))
+    except SettingsError:
+        return False
+    return docker_config.helper_of(config, host) == docker_config.HELPER
+
+
+def _tell(state: State, terminal: Terminal) -> None:
+    shown = terminal.paint(state.state, _COLOURS[state.state])
+    terminal.tell(f"{terminal.paint(state.host, 'strong')}  {shown}")
+    for name, text in _lines(state):
+        terminal.tell(f"  {name:<8} {text}")
+
+
+def _lines(state: State) -> Iterator[tuple[str, str]]:
+    if state.login:
+        yield "login", f"{state.login}, kept in {state.login_store}; it wins over the method"
+    if state.method:
+        of = f" ({state.identity})" if state.identity else ""
+        yield "method", f"{state.method}{of}, {state.source}"
+    if state.token_seconds is not None:
+        renewal = f", renewed in {minutes(state.renewal_seconds or 0)}"
+        yield "token", f"good for {minutes(state.token_seconds)}{renewal}"
+    if state.failure:
+        yield "failed", state.failure
+    if state.next:
+        yield "next", state.next
+    for warning in state.warnings:
+        yield "warning", warning
