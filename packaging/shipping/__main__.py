@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
-from shipping import frozen, sbom
+from shipping import frozen, native, sbom
 from shipping.places import BuildError
 
 COMMANDS: dict[str, Callable[[], object]] = {
@@ -11,6 +12,9 @@ COMMANDS: dict[str, Callable[[], object]] = {
     "one-file": frozen.one_file,
     "record": frozen.record,
     "sbom": sbom.write,
+    "deb": partial(native.pack, "deb"),
+    "rpm": partial(native.pack, "rpm"),
+    "apk": partial(native.pack, "apk"),
 }
 
 

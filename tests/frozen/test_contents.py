@@ -73,6 +73,19 @@ def test_a_cached_get_reads_no_other_file(program: Program, host: str) -> None:
     assert not [name for name in read if name.startswith("later")]
 
 
+@needs("root", "unshare")
+def test_it_brings_every_library_but_libc(program: Program) -> None:
+    """A small image has no zlib: the first thing that PyInstaller's own starter asks for."""
+    command = [PATH, "version"]
+    environ = program.environ | {"LD_DEBUG": "libs"}
+    said = subprocess.run(command, capture_output=True, text=True, env=environ, check=True).stderr
+    loaded = {line.split()[-1] for line in said.splitlines() if "calling init:" in line}
+    outside = {os.path.basename(path) for path in loaded if not path.startswith(str(INSIDE))}
+    of_libc = ("libc.", "libdl.", "libm.", "libpthread.", "librt.", "libutil.", "ld-")
+    assert any("libz." in path for path in loaded)
+    assert not [name for name in outside if not name.startswith(of_libc)]
+
+
 def test_licences_of_everything() -> None:
     text = (INSIDE.parent / "THIRD-PARTY-LICENSES.txt").read_text(encoding="utf-8")
     for name in (
