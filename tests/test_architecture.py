@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("methods.contract",),
     ("registry_refusals", "arm_metadata"),
     ("methods.entra", "methods.sources", "methods.anonymous", "exchange"),
-    ("arm", "verification", "methods.passwords"),
+    ("arm", "access", "verification", "methods.passwords"),
     ("arm_registries",),
     (
         "methods.client_secret",
@@ -55,7 +55,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("settings_reader",),
     ("settings",),
     ("schema", "asker", "settings_text"),
-    ("configuring",),
+    ("configuring", "origins"),
     ("audiences",),
     ("sign_in",),
     ("credentials",),
@@ -71,7 +71,13 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "commands.kubelet",
     ),
     ("commands.proof",),
-    ("commands.configure",),
+    (
+        "commands.configure",
+        "commands.token",
+        "commands.cache",
+        "commands.config",
+        "commands.status",
+    ),
     ("people",),
     ("cli",),
 )
