@@ -1,5 +1,6 @@
 """For each method a machine on which it works, and what it takes to have it refused."""
 
+import functools
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -15,14 +16,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from docker_credential_acr.clouds import CLOUDS, REGISTRY_AUDIENCE
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.memory import Remembered
-from docker_credential_acr.methods import ENTRA_METHODS, aks_node
-from docker_credential_acr.methods.contract import EntraToken, SignIn
+from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS, aks_node
+from docker_credential_acr.methods.contract import EntraToken, Login, Offer, SignIn
+from docker_credential_acr.verification import verified
 from tests.azure import FakeAzure
 from tests.azure.az import install_az
 from tests.azure.pwsh import FakePwsh, Mode, install_pwsh
 from tests.stories.program import new_host
 
 CLOUD = CLOUDS[0]
+ARM = "https://management.azure.com"
 
 
 @dataclass
@@ -49,9 +52,9 @@ class Machine:
             file.write(content.encode() if isinstance(content, str) else content)
         return path
 
-    def sign_in(self) -> SignIn:
+    def sign_in(self, host: str | None = None) -> SignIn:
         tenant = self.tenant or os.environ.get("AZURE_TENANT_ID")
-        deadline, host = Deadline.after(self.seconds), new_host()
+        deadline, host = Deadline.after(self.seconds), host or new_host()
         nothing = Remembered(None, b"")
         return SignIn(host, host, CLOUD, CLOUD.authority, tenant, os.environ, deadline, nothing)
 
@@ -61,6 +64,16 @@ class Machine:
         module = ENTRA_METHODS[method]
         chosen = module.Options() if options is None else options
         return module.entra_token(chosen, self.sign_in(), audience)
+
+    def offer(self, method: str, options: Any, host: str) -> Offer:
+        """What a method of finished logins has; who signs in for it is the ready-made principal."""
+        self.set(**self.azure.service_principal_environ())
+        arm = functools.partial(self.token, "client-secret", audience=ARM)
+        return LOGIN_METHODS[method].offer(options, self.sign_in(host), arm)
+
+    def login(self, method: str, options: Any, host: str) -> Login:
+        """The one of them that the registry takes."""
+        return verified(host, self.offer(method, options, host), None, Deadline.after(10)).login
 
 
 @dataclass(frozen=True)
@@ -253,4 +266,43 @@ WORLDS: Mapping[str, World] = {
     "azure-powershell": World(powershell, expired_powershell),
     "azure-developer-cli": World(developer, expired_developer),
     "federated-token": World(foreign_job, another_foreign_job),
+}
+
+
+@dataclass(frozen=True)
+class LoginWorld:
+    """The same for a method of finished logins of a host; both return the options."""
+
+    right: Callable[[Machine, str], object]
+    refused: Callable[[Machine, str], object]
+
+
+def admin(machine: Machine, host: str) -> object:
+    machine.azure.add_admin(host)
+    return LOGIN_METHODS["admin-user"].Options()
+
+
+def mistaken_admin(machine: Machine, _: str) -> object:
+    path = machine.file("password", "CANARY-wrong")
+    return LOGIN_METHODS["admin-user"].Options(password_file=path)
+
+
+def robot(machine: Machine, host: str) -> object:
+    machine.file("password", machine.azure.add_repository_token(host, "robot") + "\n")
+    return robot_options(machine)
+
+
+def disabled_robot(machine: Machine, host: str) -> object:
+    machine.azure.registry(host).repository_tokens["robot"].enabled = False
+    return robot_options(machine)
+
+
+def robot_options(machine: Machine) -> object:
+    path = os.path.join(machine.folder, "password")
+    return LOGIN_METHODS["repository-token"].Options(token_name="robot", password_file=path)
+
+
+LOGIN_WORLDS: Mapping[str, LoginWorld] = {
+    "admin-user": LoginWorld(admin, mistaken_admin),
+    "repository-token": LoginWorld(robot, disabled_robot),
 }
