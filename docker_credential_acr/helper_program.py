@@ -1,7 +1,7 @@
 """Another credential helper, spoken to in Docker's protocol: found, started, bounded, understood.
 
 What one of them says where it has nothing differs: the not-found words, or (``pass`` of Debian) a login
-without user name and secret. To erase what is not there is an error for some.
+without user name and secret.
 """
 
 import json
@@ -126,10 +126,14 @@ def store(helper: Helper, server: str, username: str, secret: Secret, deadline: 
 
 
 def erase(helper: Helper, server: str, deadline: Deadline) -> None:
-    """Have *helper* forget *server*, which it may not know. Raises as ``store``."""
+    """Have *helper* forget *server*, which it may not know. Raises as ``store``.
+
+    Its exit code says little: ``pass`` fails where there is nothing, and ``secretservice`` of Debian
+    ends well where the keyring is locked and nothing was erased.
+    """
     result = ask(helper, "erase", server.encode(), deadline, KEEPING_SECONDS)
-    if result.code and get(helper, server, deadline) is not None:
-        raise _failed(helper, f"failed: {_said(result)}")
+    if get(helper, server, deadline) is not None:
+        raise _failed(helper, f"still has the login: {_said(result)}")
 
 
 def listed(helper: Helper, deadline: Deadline) -> dict[str, str]:

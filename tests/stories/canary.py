@@ -38,9 +38,14 @@ def leaks(program: Program) -> list[str]:
 
 
 def private_entry(program: Program, path: str) -> bool:
+    """Whether secrets may be in this file: an entry of the cache, or a password kept in a file."""
     status = os.lstat(path)
+    folder = os.path.dirname(path)
+    entry = folder.endswith(os.path.basename(program.folder))
+    private = folder == program.kept and stat.S_IMODE(os.lstat(folder).st_mode) == 0o700
+    password = private and path.endswith("@password")
     return (
-        os.path.dirname(path).endswith(os.path.basename(program.folder))
+        (entry or password)
         and stat.S_ISREG(status.st_mode)
         and stat.S_IMODE(status.st_mode) == 0o600
         and not path.endswith((".lock", ".lock2", ".failed", "swept"))

@@ -99,6 +99,11 @@ class Program:
         """The cache."""
         return os.path.join(self.home, ".cache", f"docker-credential-acr-{os.geteuid()}")
 
+    @property
+    def kept(self) -> str:
+        """The folder of kept logins."""
+        return os.path.join(self.home, ".local", "share", "docker-credential-acr", "kept")
+
     def entries(self, host: str = "") -> list[str]:
         """The paths of cache entries, of one host or of all."""
         try:
