@@ -70,9 +70,16 @@ def _status() -> Command:
     return status
 
 
+def _pull_secret() -> Command:
+    from docker_credential_acr.commands import pull_secret  # noqa: PLC0415
+
+    return pull_secret
+
+
 VERBS: Mapping[str, Verb] = {
     "configure": Verb(_configure, "send registries here from docker's config, and undo it"),
     "status": Verb(_status, "what is known about each registry, without asking anybody"),
+    "pull-secret": Verb(_pull_secret, "print a Secret for Kubernetes' imagePullSecrets"),
     "token": Verb(_token, "print a registry's credential, for helm, oras and curl"),
     "config": Verb(_config, "the settings: where they are, what they say and why"),
     "cache": Verb(_cache, "what is cached, and away with it"),

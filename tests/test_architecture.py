@@ -73,6 +73,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("commands.proof",),
     (
         "commands.configure",
+        "commands.pull_secret",
         "commands.token",
         "commands.cache",
         "commands.config",

@@ -1,0 +1,140 @@
+"""`pull-secret`: what it prints is a Secret that a cluster takes, and nothing else."""
+
+import json
+import time
+from base64 import b64decode
+from datetime import UTC, datetime
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.azure import Status
+from tests.azure.tokens import peek
+from tests.stories.program import GUID, Answer, Program, new_host
+
+NAMED = ("--name", "acr", "--namespace", "team")
+
+
+def secret(answer: Answer) -> dict[str, Any]:
+    """The Secret; fails unless it is one, by the schema of Kubernetes."""
+    assert answer.code == 0, answer
+    assert answer.err == b""
+    text = answer.out.decode("ascii")
+    found: dict[str, Any] = yaml.safe_load(text)
+    kubernetes_validate.validate(found, "1.34", strict=True)
+    assert found["type"] == "kubernetes.io/dockerconfigjson"
+    return found
+
+
+def auths(found: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The logins, as the kubelet reads them."""
+    assert set(found["data"]) == {".dockerconfigjson"}
+    config = json.loads(b64decode(found["data"][".dockerconfigjson"], validate=True))
+    assert set(config) == {"auths"}
+    for login in config["auths"].values():
+        assert set(login) == {"username", "password", "auth"}
+        assert login["username"] == GUID
+        both = b64decode(login["auth"], validate=True).decode()
+        assert both == f"{GUID}:{login['password']}"
+    logins: dict[str, dict[str, str]] = config["auths"]
+    return logins
+
+
+def test_a_secret_for_two_registries(program: Program, host: str) -> None:
+    other = new_host("azurecr.cn")
+    found = secret(program.run("pull-secret", host, other, *NAMED))
+    assert found["metadata"]["name"] == "acr"
+    assert found["metadata"]["namespace"] == "team"
+    logins = auths(found)
+    assert set(logins) == {host, other}
+    for each, login in logins.items():
+        assert peek(login["password"])[1]["aud"] == each
+        assert login["password"] in program.azure.secrets
+
+
+def test_json_is_the_same(program: Program, host: str) -> None:
+    as_yaml = program.run("pull-secret", host, *NAMED)
+    as_json = program.run("pull-secret", host, *NAMED, "--format", "json")
+    assert json.loads(as_json.out) == yaml.safe_load(as_yaml.out)
+    assert secret(as_json)
+
+
+def test_it_says_when_it_is_over(program: Program, host: str) -> None:
+    """The first of its tokens counts."""
+    other = new_host()
+    program.azure.registry(other).token_life = 9600
+    found = secret(program.run("pull-secret", host, other, *NAMED))
+    claims = peek(auths(found)[other]["password"])[1]
+    marks = found["metadata"]["annotations"]
+    assert marks["docker-credential-acr/expires-at"] == clock(claims["exp"])
+    assert marks["docker-credential-acr/renew-at"] == clock((claims["iat"] + claims["exp"]) // 2)
+
+
+def clock(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_without_a_namespace_it_is_kubectls(program: Program, host: str) -> None:
+    found = secret(program.run("pull-secret", host, "--name", "acr"))
+    assert "namespace" not in found["metadata"]
+
+
+def test_its_token_has_a_life_before_it(program: Program, host: str) -> None:
+    """What get serves may be old; a cluster gets a new one, and keeps it while it is nearly new."""
+    program.azure.registry(host).token_life = 8000
+    for expected in (1, 2):
+        found = secret(program.run("pull-secret", host, *NAMED))
+        assert peek(auths(found)[host]["password"])[1]["exp"] > time.time() + 7900
+        assert program.exchanges(host) == expected
+    program.azure.registry(host).token_life = 11_700
+    for _ in range(2):
+        secret(program.run("pull-secret", host, *NAMED))
+    assert program.exchanges(host) == 3
+
+
+def test_what_docker_keeps_is_not_for_clusters(program: Program, host: str) -> None:
+    stored = program.token(host)
+    assert program.store(host, "<token>", stored).code == 0
+    assert program.get(host).secret == stored
+    assert auths(secret(program.run("pull-secret", host, *NAMED)))[host]["password"] != stored
+
+
+def test_the_user_name_is_the_one_that_every_runtime_takes(program: Program, host: str) -> None:
+    assert auths(secret(program.run("pull-secret", host, *NAMED, ACR_CRED_USERNAME="token")))
+
+
+def test_one_refusal_and_nothing_is_printed(program: Program, host: str) -> None:
+    """Half a Secret would take the other registries' logins away."""
+    program.azure.fault("exchange", Status(401), host=host)
+    answer = program.run("pull-secret", new_host(), host, *NAMED)
+    assert (answer.code, answer.out) == (6, b"")
+    assert b"registry-refused" in answer.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("a.azurecr.io",),
+        ("a.azurecr.io", "--name", "UPPER"),
+        ("a.azurecr.io", "--name", "a\nb"),
+        ("a.azurecr.io", "--name", "x" * 254),
+        ("a.azurecr.io", "--name", "x", "--namespace", "a.b"),
+        ("a.azurecr.io", "--name", "x", "--format", "toml"),
+        ("--name", "x"),
+    ],
+    ids=str,
+)
+def test_misuse_is_told(program: Program, arguments: tuple[str, ...]) -> None:
+    answer = program.run("pull-secret", *arguments)
+    assert (answer.code, answer.out) == (2, b"")
+    assert b"pull-secret --help" in answer.err
+    assert program.azure.requests == []
+
+
+def test_no_other_host_gets_a_token(program: Program) -> None:
+    answer = program.run("pull-secret", "evilazurecr.io", *NAMED)
+    assert (answer.code, answer.out) == (2, b"")
+    assert program.azure.requests == []
