@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import IO
 
 LARGEST = 64 * 1024  # bytes of an answer
+_WINDOW_SECONDS = 2.0  # for xdg-open and its like, which end once the browser runs
 _GRACE = 0.3  # seconds for the pipes of a program that has ended
 
 _running: set["subprocess.Popen[bytes]"] = set()
@@ -132,6 +133,29 @@ def start_detached(arguments: list[str], environ: "Mapping[str, str]") -> None:
         close_fds=True,
         env=dict(environ),
     )
+
+
+def start_window(arguments: list[str], environ: "Mapping[str, str]") -> int | None:
+    """Start a program that outlives us and shows something; its exit code if it ends soon, else None.
+
+    Raises OSError if it cannot be started.
+    """
+    clean = environment(environ)
+    del clean["ACR_CRED_NESTED"]  # what is started from that window is no helper's child
+    process = subprocess.Popen(
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=clean,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(_WINDOW_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.returncode = 0  # it is the browser itself, and nobody waits for it
+        return None
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:

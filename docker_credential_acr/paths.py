@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Lookup = Callable[[str], str | None]
 
 NAME = "docker-credential-acr"
+SIGN_INS = "sign-ins"  # in the data folder; empty of meaning but for its times
 AKS_NODE = "/etc/kubernetes/azure.json"  # what the kubelet of an AKS node signs in with
 
 if os.name == "nt":
@@ -92,8 +93,8 @@ def account_files(get: "Lookup") -> "tuple[str | None, ...]":
 
     In order: the profiles of Azure CLI, Azure PowerShell and Azure Developer CLI, and the projected
     token of a workload identity (its rotation costs one exchange; another service account's token in
-    the same place must never be answered with the first one's), the settings of an AKS node, and the
-    description of a private cloud.
+    the same place must never be answered with the first one's), the settings of an AKS node, the
+    description of a private cloud, and what changes when somebody signs in to us or out.
     """
     base = home(get) or ""
     return (
@@ -103,4 +104,5 @@ def account_files(get: "Lookup") -> "tuple[str | None, ...]":
         get("AZURE_FEDERATED_TOKEN_FILE"),
         AKS_NODE,
         get("AZURE_ENVIRONMENT_FILEPATH"),
+        f"{data_folder(get)}/{SIGN_INS}",
     )

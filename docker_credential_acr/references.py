@@ -208,8 +208,43 @@ REFERENCES: dict[str, Reference] = {
     ),
     "sign-in-expired": Reference(
         "The stored sign-in was revoked or has expired.",
-        "az account get-access-token",
-        "az login",
+        "az account get-access-token; docker-credential-acr status",
+        "Sign in again with the program that the message names: az login, docker-credential-acr login HOST.",
+    ),
+    "signed-out": Reference(
+        "The method browser or device-code renews the sign-in of a person, and nobody is signed in for this registry's tenant, cloud and client id, or somebody has run docker-credential-acr logout.",
+        "docker-credential-acr status HOST",
+        "Run docker-credential-acr login HOST, as the user that pulls: a sign-in is kept for each user of the machine apart.",
+    ),
+    "sign-in-unreadable": Reference(
+        "A sign-in is kept, but cannot be opened: its file or its key was changed or removed, or it is not encrypted and the settings do not allow that. Nothing was overwritten.",
+        "Does the store of its key (keyring, pass, Keychain) open for this user? Was a home folder copied from another machine?",
+        "Run docker-credential-acr login HOST: it replaces what cannot be opened.",
+    ),
+    "sign-in-not-kept": Reference(
+        "A sign-in is kept encrypted under a key in the platform's own store, and there is none that works: neither docker-credential-secretservice with an unlocked keyring, nor docker-credential-pass with an initialized password store.",
+        "echo x | docker-credential-pass get; echo x | docker-credential-secretservice get",
+        "Install one of the two and log in again. allow_unencrypted = true in the settings keeps the sign-in in a file that only you can read. Without a person: a service principal or managed identity.",
+    ),
+    "sign-in-unfinished": Reference(
+        "The sign-in in the browser was declined, not finished in time, or belongs to another attempt.",
+        "What did the browser's page say? A page about a redirect address means that the app of client_id does not have http://localhost among its mobile and desktop addresses.",
+        "Run docker-credential-acr login HOST again; --method device-code works with a browser anywhere, --timeout SECONDS gives more time.",
+    ),
+    "account-unknown": Reference(
+        "Entra knows the account, but not in the tenant that was asked, or not for this app, or it is disabled.",
+        "Look at tenant_id of the host's table: it is the registry's tenant.",
+        "Sign in with an account of that tenant or one that it has invited, or correct tenant_id.",
+    ),
+    "consent-missing": Reference(
+        "The tenant lets apps ask for the registry only after an admin has consented.",
+        "Enterprise applications, the app of client_id, Permissions, in the tenant's portal",
+        "Have an admin consent there, or leave client_id out: the Azure CLI's needs none.",
+    ),
+    "app-not-public": Reference(
+        "The app of client_id wants a secret or certificate, which a person's sign-in does not have.",
+        "App registrations, Authentication: is Allow public client flows on?",
+        "Turn it on and add http://localhost as a mobile and desktop address, or leave client_id out.",
     ),
     "sign-in-refused": Reference(
         "Entra refused, for a reason that this program has no words of its own for.",

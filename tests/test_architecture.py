@@ -41,6 +41,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("methods.azure_cli", "methods.azure_powershell", "methods.azure_developer_cli"),
     ("methods.assertion", "methods.job", "methods.identity_bindings"),
+    ("methods.browser_window", "methods.sealing_key"),
+    ("methods.kept_sign_in",),
+    ("methods.interactive",),
+    ("methods.browser", "methods.device_code"),
     (
         "methods.client_certificate",
         "methods.workload_identity",
@@ -56,7 +60,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("settings",),
     ("schema", "asker", "settings_text"),
     ("configuring", "origins"),
+    ("callers",),
     ("audiences",),
+    ("managing",),
     ("sign_in",),
     ("credentials",),
     ("commands",),
@@ -78,6 +84,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "commands.cache",
         "commands.config",
         "commands.status",
+        "commands.admin",
     ),
     ("people",),
     ("cli",),
@@ -96,7 +103,9 @@ DOORS = {
 KEEPERS: dict[str, tuple[str, ...]] = {
     "azure": ("methods.",),
     "msal": ("methods.",),
+    "msal_extensions": ("methods.sealing_key",),
     "cryptography": ("methods.",),
+    "http": ("methods.browser_window",),
     "filelock": ("cache",),
     "tomllib": ("settings", "toml_lines"),
     "requests": (

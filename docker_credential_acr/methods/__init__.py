@@ -14,21 +14,33 @@ from docker_credential_acr.methods import (
     azure_developer_cli,
     azure_pipelines,
     azure_powershell,
+    browser,
     client_certificate,
     client_secret,
+    device_code,
     federated_token,
     github_actions,
     managed_identity,
     repository_token,
     workload_identity,
 )
-from docker_credential_acr.methods.contract import EntraMethod, LoginMethod, Method
+from docker_credential_acr.methods.contract import (
+    EntraMethod,
+    InteractiveMethod,
+    LoginMethod,
+    Method,
+)
 
+INTERACTIVE_METHODS: Mapping[str, InteractiveMethod] = {  # begun by the verb login
+    "browser": browser,
+    "device-code": device_code,
+}
 ENTRA_METHODS: Mapping[str, EntraMethod] = {
     "automatic": automatic,
     "azure-cli": azure_cli,
     "azure-powershell": azure_powershell,
     "azure-developer-cli": azure_developer_cli,
+    **INTERACTIVE_METHODS,
     "client-secret": client_secret,
     "client-certificate": client_certificate,
     "workload-identity": workload_identity,

@@ -14,6 +14,7 @@ from docker_credential_acr.clouds import Cloud
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure
 from docker_credential_acr.secret import Secret
+from docker_credential_acr.terminal import Terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,24 @@ class EntraMethod(_Described, Protocol):
 
         Raises MethodUnavailable if there is nothing to try with here, SignInRefused if it was tried
         and refused, AudienceUnknown if only the audience was, Unreachable if nothing answered.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The person who has signed in: *username* as Entra writes it, *tenant* where it says."""
+
+    username: str
+    tenant: str | None
+
+
+class InteractiveMethod(EntraMethod, Protocol):
+    """Signs in with what a person did once; held by modules."""
+
+    def log_in(self, options: Any, sign_in: SignIn, audience: str, prompts: Terminal) -> Account:
+        """Have a person sign in for *audience*, and keep it, so that ``entra_token`` asks nobody.
+
+        Raises MethodUnavailable if it cannot be kept or done here, and what ``entra_token`` raises.
         """
 
 

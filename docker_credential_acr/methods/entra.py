@@ -250,18 +250,23 @@ def unavailable(host: str, status: int, seconds: float | None, correlated: str) 
     )
 
 
+def code_in(text: str) -> str:
+    """Return the first AADSTS number in *text*, or nothing."""
+    found = _CODE.search(text)
+    return found[1] if found else ""
+
+
 def refusal(text: str, where: str, again: str | None = None) -> Failure:
     """Return what Entra's answer *text* means, without any of its words but numbers and ids.
 
     *again* is the command with which a person signs in anew, for the methods that go by one.
     """
     anew = f"run: {again}" if again else "sign in again"
-    found = _CODE.search(text)
-    code = found[1] if found else ""
+    number = code_in(text)
     correlated = _CORRELATION.search(text)
-    suffix = f" (AADSTS{code}" if code else f" ({where}"
+    suffix = f" (AADSTS{number}" if number else f" ({where}"
     suffix += f", correlation id {correlated[1]})" if correlated else ")"
-    if code in _AUDIENCE_UNKNOWN:
+    if number in _AUDIENCE_UNKNOWN:
         return AudienceUnknown(
             "Entra does not know the registry audience in this tenant or cloud" + suffix,
             "set audience in the settings to one that it knows",
@@ -273,17 +278,17 @@ def refusal(text: str, where: str, again: str | None = None) -> Failure:
             "if it is the sign-in address of a private cloud, define it in [clouds.NAME]",
             "authority-unknown",
         )
-    if code in _REFUSALS:
-        what, hint, reference = _REFUSALS[code]
+    if number in _REFUSALS:
+        what, hint, reference = _REFUSALS[number]
         return SignInRefused(what + suffix, hint.format(again=anew), reference)
     object_with_error = text.lstrip().startswith("{") and re.search("[\"']error[\"']", text)
-    if not code and not object_with_error and not again:
+    if not number and not object_with_error and not again:
         return Unreachable(
             f"{where} gave no usable answer",
             "check for a proxy or a login page that answers in its place",
             "answer-unusable",
         )
     hint = "check tenant_id and client_id" if not again else anew
-    if code and not again:
+    if number and not again:
         hint = "look the number up at https://login.microsoftonline.com/error"
     return SignInRefused("Entra refused the sign-in" + suffix, hint, "sign-in-refused")

@@ -1,10 +1,11 @@
 """For each method a machine on which it works, and what it takes to have it refused."""
 
 import functools
+import io
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,16 +17,24 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from docker_credential_acr.clouds import CLOUDS, REGISTRY_AUDIENCE
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.memory import Remembered
-from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS, aks_node
-from docker_credential_acr.methods.contract import EntraToken, Login, Offer, SignIn
+from docker_credential_acr.methods import (
+    ENTRA_METHODS,
+    INTERACTIVE_METHODS,
+    LOGIN_METHODS,
+    aks_node,
+)
+from docker_credential_acr.methods.contract import Account, EntraToken, Login, Offer, SignIn
+from docker_credential_acr.terminal import Terminal
 from docker_credential_acr.verification import verified
 from tests.azure import FakeAzure
 from tests.azure.az import install_az
+from tests.azure.browser import install_browser
 from tests.azure.pwsh import FakePwsh, Mode, install_pwsh
 from tests.stories.program import new_host
 
 CLOUD = CLOUDS[0]
 ARM = "https://management.azure.com"
+NOTHING = Remembered(None, b"")
 
 
 @dataclass
@@ -37,6 +46,9 @@ class Machine:
     monkeypatch: pytest.MonkeyPatch
     tenant: str | None = None
     seconds: float = 25
+    store: str | None = None
+    allow_unencrypted: bool = False
+    memory: Remembered = NOTHING
 
     def set(self, **variables: str | None) -> None:
         for name, value in variables.items():
@@ -55,8 +67,20 @@ class Machine:
     def sign_in(self, host: str | None = None) -> SignIn:
         tenant = self.tenant or os.environ.get("AZURE_TENANT_ID")
         deadline, host = Deadline.after(self.seconds), host or new_host()
-        nothing = Remembered(None, b"")
-        return SignIn(host, host, CLOUD, CLOUD.authority, tenant, os.environ, deadline, nothing)
+        environ, memory = os.environ, self.memory
+        told = SignIn(host, host, CLOUD, CLOUD.authority, tenant, environ, deadline, memory)
+        return replace(told, store=self.store, allow_unencrypted=self.allow_unencrypted)
+
+    def log_in(
+        self, method: str, options: Any = None, audience: str = REGISTRY_AUDIENCE
+    ) -> tuple[Account, str]:
+        """Sign a person in; the account, and what stood on the screen."""
+        module = INTERACTIVE_METHODS[method]
+        chosen = module.Options() if options is None else options
+        err = io.StringIO()
+        prompts = Terminal(io.StringIO(), err, 80, colour=False, lively=False)
+        account = module.log_in(chosen, self.sign_in(), audience, prompts)
+        return account, err.getvalue()
 
     def token(
         self, method: str, options: Any = None, audience: str = REGISTRY_AUDIENCE
@@ -253,6 +277,22 @@ def expired_developer(machine: Machine) -> None:
     azd(machine, f"echo '{told}' >&2; exit 1")
 
 
+def by_hand(method: str) -> Callable[[Machine], None]:
+    """Somebody has run login; kept in plain text, since a machine of a test has no keyring."""
+
+    def right(machine: Machine) -> None:
+        machine.allow_unencrypted = True
+        machine.set(BROWSER=install_browser(os.path.join(machine.folder, "bin")).path)
+        machine.log_in(method, audience="https://management.azure.com")
+        machine.azure.forget()
+
+    return right
+
+
+def revoked(machine: Machine) -> None:
+    machine.azure.people.revoke()
+
+
 WORLDS: Mapping[str, World] = {
     "automatic": World(service_principal, wrong_secret),
     "client-secret": World(service_principal, wrong_secret),
@@ -262,6 +302,8 @@ WORLDS: Mapping[str, World] = {
     "azure-pipelines": World(pipeline, unknown_job),
     "managed-identity": World(virtual_machine, unknown_identity),
     "aks-node": World(cluster, another_cluster),
+    "browser": World(by_hand("browser"), revoked),
+    "device-code": World(by_hand("device-code"), revoked),
     "azure-cli": World(person, expired_person),
     "azure-powershell": World(powershell, expired_powershell),
     "azure-developer-cli": World(developer, expired_developer),
