@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _SUBSCRIPTIONS_VERSION = "2022-12-01"
 _REMEMBERED_SECONDS = 24 * 3600.0
 SLOTS = ("password1", "password2")
+ADMIN_SLOTS = ("password", "password2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,32 @@ def admin_refused(registry_id: str, name: str, manager: Manager) -> Failure:
         f"check that it is enabled: az acr update -n {name} --admin-enabled true",
         "passwords-refused",
     )
+
+
+def admin_enabled(registry_id: str | None, manager: Manager) -> tuple[str, bool]:
+    """Return the registry's id and whether its admin user is enabled. Raises Failure."""
+    found, answer = ask("GET", "", registry_id, manager)
+    return found, _table(answer, "properties").get("adminUserEnabled") is True
+
+
+def set_admin(registry_id: str, manager: Manager, *, enabled: bool) -> None:
+    """Enable or disable the admin user of the registry. Raises Failure."""
+    ask("PATCH", "", registry_id, manager, {"properties": {"adminUserEnabled": enabled}})
+
+
+def admin_slots(registry_id: str, manager: Manager) -> dict[str, Secret]:
+    """Return the admin user's passwords by their names, ADMIN_SLOTS. Raises Failure."""
+    _, answer = ask("POST", "/listCredentials", registry_id, manager)
+    return _values(answer)
+
+
+def new_admin_password(registry_id: str, slot: str, manager: Manager) -> Login:
+    """Make a new password for *slot* of the admin user; what was there stops working. Raises Failure."""
+    _, answer = ask("POST", "/regenerateCredential", registry_id, manager, {"name": slot})
+    name, secret = answer.get("username"), _values(answer).get(slot)
+    if not isinstance(name, str) or secret is None:
+        raise no_answer(manager)
+    return Login(name, secret)
 
 
 def token_slots(registry_id: str, name: str, manager: Manager) -> list[Slot]:

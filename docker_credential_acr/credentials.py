@@ -51,7 +51,7 @@ def obtain(
 
 
 def _told_apart(host: str, who: Asker, prepare: Callable[["RegistrySettings"], Deadline]) -> Asker:
-    from docker_credential_acr.sign_in import told_apart  # noqa: PLC0415  the slow path
+    from docker_credential_acr.callers import told_apart  # noqa: PLC0415  the slow path
 
     chosen = _settings(host, who)
     return told_apart(chosen, who, prepare(chosen))
@@ -153,10 +153,10 @@ def _new_entry(
     host: str, who: Asker, prepare: Callable[["RegistrySettings"], Deadline]
 ) -> tuple[bytes, bytes]:
     """Sign in and exchange; return the rendered answer and the whole entry."""
-    from docker_credential_acr import sign_in  # noqa: PLC0415  this process signs in
+    from docker_credential_acr import callers, sign_in  # noqa: PLC0415  this process signs in
 
     chosen = _settings(host, who)
-    if sign_in.each_caller(chosen, who):
+    if callers.each_caller(chosen, who):
         raise _EachCaller
     deadline = prepare(chosen)
     begins = entry.head(host, who.stamped)

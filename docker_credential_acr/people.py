@@ -70,6 +70,12 @@ def _status() -> Command:
     return status
 
 
+def _admin() -> Command:
+    from docker_credential_acr.commands import admin  # noqa: PLC0415
+
+    return admin
+
+
 def _pull_secret() -> Command:
     from docker_credential_acr.commands import pull_secret  # noqa: PLC0415
 
@@ -81,6 +87,7 @@ VERBS: Mapping[str, Verb] = {
     "status": Verb(_status, "what is known about each registry, without asking anybody"),
     "pull-secret": Verb(_pull_secret, "print a Secret for Kubernetes' imagePullSecrets"),
     "token": Verb(_token, "print a registry's credential, for helm, oras and curl"),
+    "admin": Verb(_admin, "a registry's admin user: show, enable, disable, renew a password"),
     "config": Verb(_config, "the settings: where they are, what they say and why"),
     "cache": Verb(_cache, "what is cached, and away with it"),
 }

@@ -6,27 +6,27 @@ exchanges. A token for Azure Resource Manager could manage the subscription and 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import time
 
-from docker_credential_acr import arm_metadata, audiences, cache, entry, exchange
+from docker_credential_acr import audiences, cache, entry, exchange
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.cache import IDENTITY
+from docker_credential_acr.callers import request
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import (
     AudienceUnknown,
     Failure,
     OutOfTime,
     RegistryRefused,
-    SettingsError,
     SignInRefused,
     Unreachable,
 )
 from docker_credential_acr.exchange import RegistryToken
 from docker_credential_acr.log import log
-from docker_credential_acr.memory import Remembered
-from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS, federated_token
-from docker_credential_acr.methods.contract import EntraToken, SignIn
+from docker_credential_acr.managing import for_arm, with_endpoints
+from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS
+from docker_credential_acr.methods.contract import EntraToken
 from docker_credential_acr.secret import Secret
 from docker_credential_acr.settings import RegistrySettings
 from docker_credential_acr.verification import verified
@@ -82,39 +82,6 @@ class _Errand:
         ).encode()
 
 
-def each_caller(chosen: RegistrySettings, who: Asker) -> bool:
-    """Tell whether the stamp of *who* does not say which caller this is, only what it brings does."""
-    bringing = _bringing(chosen)
-    if who.proof is not None or bringing is None:
-        return False
-    return federated_token.each_caller(bringing, who.environ)
-
-
-def _bringing(chosen: RegistrySettings) -> federated_token.Options | None:
-    """Return how the caller's own token is had, for the host's method or for who signs in for it."""
-    for options in (chosen.options, chosen.sign_in[1]):
-        if isinstance(options, federated_token.Options):
-            return options
-    return None
-
-
-def told_apart(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> Asker:
-    """Return *who* with issuer and subject of what it brings in its stamp, if it is ``each_caller``.
-
-    The fast staircase does not know that stamp, so it never answers. What is no JWT with both has no
-    cache at all. Raises Failure if the proof cannot be had.
-    """
-    bringing = _bringing(chosen)
-    if bringing is None or not each_caller(chosen, who):
-        return who
-    proof = federated_token.proof(bringing, _told(chosen, who, deadline))
-    claims = exchange.jwt_claims(proof.reveal()) or {}
-    named = claims.get("iss"), claims.get("sub")
-    if not all(isinstance(part, str) and part for part in named):
-        return replace(who, proof=proof, folder=None)
-    return replace(who, proof=proof, stamped=who.stamped + ascii(named).encode())
-
-
 def obtain(
     chosen: RegistrySettings, who: Asker, deadline: Deadline, notes: Mapping[str, object]
 ) -> Obtained:
@@ -135,7 +102,7 @@ def _login(
     began = int(
         time()
     )  # before they are read: one that is renewed from now on is not served for longer
-    told = _told(chosen, who, deadline)
+    told = request(chosen, who, deadline)
     offer = LOGIN_METHODS[chosen.method].offer(
         chosen.options, told, lambda: for_arm(chosen, who, deadline)
     )
@@ -144,47 +111,6 @@ def _login(
     told_next = {"method": chosen.method, "passwords": found.marks}
     username, secret = found.login.username, found.login.secret
     return Obtained(username, secret, began, began + life, 0, told_next)
-
-
-def for_arm(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> EntraToken:
-    """Sign in to Azure Resource Manager as ``sign_in`` of the settings says; nothing is written down.
-
-    Raises SettingsError if the cloud has none on record, and what the method raises.
-    """
-    if chosen.cloud.arm is None:
-        raise SettingsError(
-            f"the Azure Resource Manager of the cloud {chosen.cloud.name} is not on record",
-            "give it: [clouds.NAME] with arm_endpoint, or the passwords by password_file",
-            "settings-invalid",
-        )
-    method, options = chosen.sign_in
-    chosen = with_endpoints(chosen, who, deadline)
-    told = _told(chosen, who, deadline)
-    try:
-        return ENTRA_METHODS[method].entra_token(options, told, str(chosen.cloud.for_arm))
-    except AudienceUnknown as unknown:
-        raise SignInRefused(
-            f"Entra does not know {chosen.cloud.for_arm} in this tenant or cloud",
-            "check tenant_id, and arm_endpoint of a cloud of your own",
-            unknown.reference,
-        ) from unknown
-
-
-def with_endpoints(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> RegistrySettings:
-    """Return *chosen* with what its cloud's Resource Manager says where the settings leave it out.
-
-    Raises Unreachable, OutOfTime.
-    """
-    cloud = chosen.cloud
-    if chosen.authority is not None or cloud.arm is None:
-        return chosen
-    found = arm_metadata.endpoints(cloud.arm, deadline, Remembered(who.folder, b"clouds"))
-    audience = cloud.arm_audience or found.audience
-    return replace(
-        chosen,
-        authority=found.authority,
-        cloud=replace(cloud, authority=found.authority, arm_audience=audience),
-    )
 
 
 def registry_token(
@@ -277,24 +203,8 @@ def _entra_token(errand: _Errand, refused: EntraToken | None) -> EntraToken:
 
 def _signed_in(errand: _Errand) -> EntraToken:
     chosen = errand.chosen
-    told = _told(chosen, errand.who, errand.deadline)
+    told = request(chosen, errand.who, errand.deadline)
     return ENTRA_METHODS[chosen.method].entra_token(chosen.options, told, errand.audience)
-
-
-def _told(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> SignIn:
-    return SignIn(
-        chosen.host,
-        chosen.login_server,
-        chosen.cloud,
-        chosen.authority,
-        chosen.tenant_id,
-        who.environ,
-        deadline,
-        Remembered(who.folder, who.stamped),
-        who.proof,
-        chosen.store,
-        chosen.allow_unencrypted,
-    )
 
 
 def _shared(errand: _Errand) -> EntraToken | None:
