@@ -23,6 +23,7 @@ _LOCKS = {".lock": 8.0, ".lock2": 60.0}
 _POLL_SECONDS = 0.05
 FAILURE_SECONDS = 10.0  # two tries, then silence: three calls at most in any ten seconds
 IDENTITY = "identity"  # stands where an entry has its host: a token that registries share
+MEMORY = "memory"  # the same, for what methods remember
 _FAILED = ".failed"
 _AGO = " (a moment ago)"
 _SWEEP_MARK = "swept"
@@ -115,10 +116,12 @@ def _wait(
 def erase(folder: Folder | None, host: str) -> None:
     """Remove all entries and failure notes of *host*, whoever asked; locks stay.
 
-    The identities' shared tokens go as well: who erases wants the next sign-in to be a new one.
+    The identities' shared tokens go as well, and what methods remember: who erases wants the next
+    sign-in to be a new one.
     """
+    begins = tuple(map(_prefix, (host, IDENTITY, MEMORY)))
     for name in names(folder):
-        if name.startswith((_prefix(host), _prefix(IDENTITY))) and not name.endswith(tuple(_LOCKS)):
+        if name.startswith(begins) and not name.endswith(tuple(_LOCKS)):
             remove(folder, name)
 
 

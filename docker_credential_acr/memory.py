@@ -6,8 +6,6 @@ from time import time
 from docker_credential_acr import cache, entry
 from docker_credential_acr.private_files import Folder
 
-_NAME = "memory"  # stands where an entry has its host
-
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
@@ -20,7 +18,7 @@ class Remembered:
         """Return what was remembered as *name*, or None if there is nothing or its time is up."""
         if self.folder is None:
             return None
-        begins = entry.head(_NAME, self._stamp(name))
+        begins = entry.head(cache.MEMORY, self._stamp(name))
         data = entry.read_private(f"{self.folder.path}/{self._file(name)}")
         if data is None or not data.startswith(begins):
             return None
@@ -29,7 +27,7 @@ class Remembered:
 
     def remember(self, name: str, text: str, seconds: float) -> None:
         """Keep *text* as *name* for *seconds*; a folder that cannot be written to keeps nothing."""
-        begins = entry.head(_NAME, self._stamp(name))
+        begins = entry.head(cache.MEMORY, self._stamp(name))
         data = begins + f"{int(time() + seconds)}\n{text}".encode()
         cache.save(self.folder, self._file(name), data)
 
@@ -37,4 +35,4 @@ class Remembered:
         return self.owner + ascii(name).encode()
 
     def _file(self, name: str) -> str:
-        return entry.file_name(_NAME, self._stamp(name))
+        return entry.file_name(cache.MEMORY, self._stamp(name))

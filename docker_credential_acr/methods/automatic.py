@@ -104,5 +104,5 @@ def _told(reasons: Mapping[str, MethodUnavailable]) -> Iterator[str]:
     pages = [f"{name}: {reason.reference}" for name, reason in tried.items()]  # of `help`
     names = [f"not set up: {', '.join(absent)}"] if absent else []
     count = [f"{len(absent)} others are not set up"] if absent else []
-    for form in (words + names, words + count, pages + count):
+    for form in (words + names, words + count, pages + count, pages):
         yield "; ".join(form)
