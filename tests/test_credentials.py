@@ -12,9 +12,10 @@ import pytest
 
 from docker_credential_acr import asker, cache, credentials, entry, paths, private_files
 from docker_credential_acr.clouds import REGISTRY_AUDIENCE
-from docker_credential_acr.commands.docker_helper import list_hosts
+from docker_credential_acr.commands.docker_list import list_hosts
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, RegistryRefused, SettingsError, SignInRefused
+from docker_credential_acr.watchdog import Watchdog
 from tests.azure import FakeAzure, Hang, Status
 from tests.azure.tokens import peek
 from tests.azure.wire import Reply
@@ -66,7 +67,9 @@ class Person:
         return raised.value
 
     def listed(self) -> dict[str, str]:
-        found: dict[str, str] = json.loads(list_hosts(os.environ).out)
+        watchdog = Watchdog(60, lambda: b"", lambda *_: True)
+        found: dict[str, str] = json.loads(list_hosts(os.environ, watchdog).out)
+        watchdog.retire()
         return found
 
     @property
