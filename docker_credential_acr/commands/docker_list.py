@@ -47,7 +47,9 @@ def _hosts(environ: "Mapping[str, str]", watchdog: Watchdog) -> dict[str, str]:
         if host not in named_there and not registry.is_ours(host, suffixes, named):
             continue
         try:
-            hosts[host] = kept.get(host) or for_host(settings, host, environ).username
+            username = kept.get(host) or for_host(settings, host, environ).answers_as
         except SettingsError:
             continue
+        if username:  # who wants none is not listed
+            hosts[host] = username
     return hosts | (pass_through.listed(who, watchdog) if who else {})
