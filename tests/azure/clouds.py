@@ -1,5 +1,6 @@
 """What each Resource Manager says of its cloud: ``/metadata/endpoints`` (`acr.md` 2.2)."""
 
+import uuid
 from collections.abc import Callable
 
 from tests.azure.wire import Call, Json, Reply, json_reply
@@ -67,7 +68,9 @@ class Clouds:
 
     def answer(self, call: Call) -> Reply:
         if (call.method, call.path) != ("GET", PATH):
-            return self._manager(call)
+            reply = self._manager(call)
+            reply.headers.setdefault("x-ms-correlation-request-id", str(uuid.uuid4()))
+            return reply
         if not call.query.get("api-version"):
             return json_reply(400, {"error": {"code": "MissingApiVersionParameter"}})
         return json_reply(200, self.described[call.host])

@@ -413,7 +413,7 @@ class TestEnvironmentFile:
     def test_a_mistake_is_named_with_file_and_key(
         self, program: Program, changes: Mapping[str, object], words: str
     ) -> None:
-        variable = environment(program, **changes)
+        variable = environment(program, 0o600, **changes)
         answer = program.get(new_host(SUFFIX), **variable)
         assert answer.reference == "environment-file"
         assert f"environment.json: {words}" in answer.out.decode()
