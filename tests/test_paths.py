@@ -87,6 +87,7 @@ class TestAccounts:
             None,
             "/etc/kubernetes/azure.json",
             None,
+            f"{HOME}/.local/share/{NAME}/kept/sign-ins",
         )
 
     def test_variables_move_them(self) -> None:
@@ -99,4 +100,4 @@ class TestAccounts:
         }
         found = paths.account_files(environ.get)
         assert found[0] == "/a/azureProfile.json"
-        assert found[2:] == ("/b/auth.json", "/c", "/etc/kubernetes/azure.json", "/d")
+        assert found[2:-1] == ("/b/auth.json", "/c", "/etc/kubernetes/azure.json", "/d")

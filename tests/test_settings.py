@@ -162,6 +162,25 @@ class TestMistakes:
                 "an https address",
                 "https://login.factory.example",
             ),
+            ("[clouds.f]\nsuffix = 'a.b'", "1:2: [clouds] f", "authority is", "or arm_endpoint"),
+            (
+                "[clouds.f]\nsuffix = 'a.b'\narm_endpoint = 'http://a'",
+                "3:1: [clouds.f] arm_endpoint",
+                "an https address",
+                "https://management.factory.example",
+            ),
+            (
+                "[clouds.f]\nsuffix = 'a.b'\nauthority = 'https://l'\narm_audience = 'arm'",
+                "4:1: [clouds.f] arm_audience",
+                "not an audience",
+                "https://management.factory.example/",
+            ),
+            (
+                "[clouds.environment]\nsuffix = 'a.b'\nauthority = 'https://l'",
+                "1:2: [clouds] environment",
+                "AZURE_ENVIRONMENT_FILEPATH",
+                "another name",
+            ),
             (
                 "[clouds.f]\nsufix = 'a.b'\nauthority = 'https://l'",
                 "2:1: [clouds.f] sufix",
@@ -374,6 +393,52 @@ class TestVariables:
         assert chosen.authority == "login.factory.example"
         assert chosen.cloud.suffix == "cr.factory.example"
         assert not chosen.cloud.discovery
+
+
+class TestClouds:
+    TEXT = """
+        [clouds.one]
+        suffix = "cr.one.example"
+        arm_endpoint = "https://arm.one.example/"
+        arm_audience = "https://arm.one.example/"
+        audience = "https://cr.one.example"
+        [clouds.more]
+        suffix = "more.cr.one.example"
+        authority = "https://login.more.example"
+        instance_discovery = true
+        [clouds.public-again]
+        suffix = "azurecr.io"
+        authority = "https://login.again.example"
+    """
+
+    def test_everything_that_can_be_said(self) -> None:
+        (one, more, _) = parsed(self.TEXT).clouds
+        arm = "https://arm.one.example"
+        assert one == clouds.Cloud(
+            "one",
+            "cr.one.example",
+            None,
+            arm,
+            "https://cr.one.example",
+            discovery=False,
+            arm_audience=f"{arm}/",
+        )
+        assert (one.for_arm, more.for_arm) == (f"{arm}/", None)
+        assert (more.authority, more.discovery) == ("login.more.example", True)
+
+    @pytest.mark.parametrize(
+        ("host", "cloud"),
+        [
+            ("team.cr.one.example", "one"),
+            ("team.more.cr.one.example", "more"),
+            ("team.xmore.cr.one.example", "one"),
+            ("team.azurecr.io", "public-again"),
+            ("team.azurecr.cn", "china"),
+            ("team.example", "public"),
+        ],
+    )
+    def test_a_host_is_in_the_cloud_with_the_longest_suffix(self, host: str, cloud: str) -> None:
+        assert for_host(parsed(self.TEXT), host, {}).cloud.name == cloud
 
 
 class TestFile:

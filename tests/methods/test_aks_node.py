@@ -14,11 +14,13 @@ from docker_credential_acr.errors import (
     SignInRefused,
 )
 from docker_credential_acr.methods.aks_node import Options, detect
+from tests.azure.clouds import description
 from tests.azure.tokens import peek
 from tests.methods.worlds import Machine, certified, node, pem_of, virtual_machine
 from tests.stories.program import Program
 
 METHOD = "aks-node"
+ARM, LOGIN = "management.factory.example", "login.factory.example"
 RESOURCE = (
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/k"
 )
@@ -79,9 +81,16 @@ class TestClusterPrincipal:
         ("cloud", "authority"),
         [
             (None, "login.microsoftonline.com"),
+            ("AzureCloud", "login.microsoftonline.com"),
             ("AzurePublicCloud", "login.microsoftonline.com"),
             ("AZURECHINACLOUD", "login.chinacloudapi.cn"),
+            ("AzureUSGovernment", "login.microsoftonline.us"),
             ("AzureUSGovernmentCloud", "login.microsoftonline.us"),
+            ("AzureBleuCloud", "login.sovcloud-identity.fr"),
+            ("AzureDelosCloud", "login.sovcloud-identity.de"),
+            ("AzureGermanyCloud", "login.sovcloud-identity.de"),
+            ("USNat", "login.microsoftonline.eaglex.ic.gov"),
+            ("USSec", "login.microsoftonline.microsoft.scloud"),
             ("AzureStackCloud", "login.microsoftonline.com"),
         ],
     )
@@ -93,6 +102,35 @@ class TestClusterPrincipal:
         machine.token(METHOD)
         hosts = [r.host for r in machine.azure.requests if r.kind == "sign-in"]
         assert hosts == [authority]
+
+    @pytest.mark.parametrize(
+        "endpoint", ["https://management.chinacloudapi.cn/", f"https://{ARM}/"]
+    )
+    def test_its_resource_manager_counts_before_its_name(
+        self, machine: Machine, endpoint: str
+    ) -> None:
+        """One that is not known is asked where its cloud signs in, and Microsoft is not."""
+        azure = machine.azure
+        azure.authorities.add(LOGIN)
+        azure.clouds.described[ARM] = [description(ARM, f"https://{LOGIN}/")]
+        table = principal(machine, aadClientSecret=azure.client_secret, cloud="AzureStackCloud")
+        node(machine, **table, resourceManagerEndpoint=endpoint)
+        machine.token(METHOD)
+        asked = [
+            (r.kind, r.host) for r in azure.requests if r.kind in ("cloud-metadata", "sign-in")
+        ]
+        private = [("cloud-metadata", ARM), ("sign-in", LOGIN)]
+        assert asked == (private if ARM in endpoint else [("sign-in", "login.chinacloudapi.cn")])
+        if ARM in endpoint:
+            assert azure.count("instance-discovery") == 0
+
+    def test_a_resource_manager_that_is_none_is_not_asked(self, machine: Machine) -> None:
+        table = principal(machine, aadClientSecret="CANARY")
+        path = node(machine, **table, resourceManagerEndpoint=f"http://{ARM}/")
+        found = failure(machine)
+        assert found.reference == "node-file"
+        assert path in found.what
+        assert machine.azure.requests == []
 
     def test_the_settings_tenant_comes_first(self, machine: Machine) -> None:
         """A registry in another tenant than the cluster."""
