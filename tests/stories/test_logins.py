@@ -2,8 +2,8 @@
 
 import json
 import os
-import random
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import pytest
 from docker_credential_acr import cache, credentials, entry, markers
 from docker_credential_acr.asker import who_asks
 from docker_credential_acr.markers import Marker
+from docker_credential_acr.paths import data_folder
+from docker_credential_acr.private_files import open_folder
 from tests.stories.node import Response, request
 from tests.stories.other_helpers import KEEPS, own, script
 from tests.stories.program import GUID, Answer, Program, new_host, until
@@ -324,34 +326,25 @@ def test_who_saves_and_who_keeps_at_the_same_moment(
     """In whatever order their steps come, no entry is left beside a marker."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     who = who_asks(os.environ)
-    folder = tmp_path / "docker-credential-acr" / "kept"
-    folder.mkdir(parents=True, mode=0o700)
-    from docker_credential_acr.private_files import open_folder  # noqa: PLC0415
-
-    kept = open_folder(str(folder))
+    kept = open_folder(data_folder(os.environ.get))
     assert kept
     assert who.folder
-    for number in range(300):
-        host = f"h{number}.azurecr.io"
-        both = threading.Barrier(2)
-
-        def saves(host: str = host, both: threading.Barrier = both) -> None:
-            both.wait()
-            for _ in range(random.randrange(3)):
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(400):
+            host = f"h{number}.azurecr.io"
+            name = os.path.join(who.folder.path, entry.file_name(host, who.stamped))
+            saving = threading.Thread(target=credentials.save, args=(host, who, b"an entry"))
+            saving.start()
+            for _ in range(number % 40):
                 os.stat(tmp_path)
-            credentials.save(host, who, b"an entry")
-
-        saving = threading.Thread(target=saves)
-        saving.start()
-        both.wait()
-        for _ in range(random.randrange(6)):
-            os.stat(tmp_path)
-        assert markers.write(kept, Marker(host, ADMIN, "file"))
-        cache.erase(who.folder, host)
-        saving.join()
-        assert not os.path.exists(
-            os.path.join(who.folder.path, entry.file_name(host, who.stamped))
-        ), number
+            assert markers.write(kept, Marker(host, ADMIN, "file"))
+            cache.erase(who.folder, host)
+            saving.join()
+            assert not os.path.exists(name), number
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_many_who_log_in_at_once(filed: Program, host: str) -> None:
