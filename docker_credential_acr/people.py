@@ -82,6 +82,21 @@ def _pull_secret() -> Command:
     return pull_secret
 
 
+def _completion() -> Command:
+    from docker_credential_acr.commands import completion  # noqa: PLC0415
+
+    return completion
+
+
+OTHERS: Mapping[str, str] = {  # verbs of the protocols, and those that read nothing
+    "get": "answer with a registry's credential, for docker and its kin",
+    "store": "keep a login, for docker login",
+    "erase": "forget a login, for docker logout",
+    "list": "registries and user names",
+    "kubelet": "answer the kubelet",
+    "version": "name and version",
+    "help": "what the reference of an error means",
+}
 VERBS: Mapping[str, Verb] = {
     "configure": Verb(_configure, "send registries here from docker's config, and undo it"),
     "status": Verb(_status, "what is known about each registry, without asking anybody"),
@@ -90,6 +105,7 @@ VERBS: Mapping[str, Verb] = {
     "admin": Verb(_admin, "a registry's admin user: show, enable, disable, renew a password"),
     "config": Verb(_config, "the settings: where they are, what they say and why"),
     "cache": Verb(_cache, "what is cached, and away with it"),
+    "completion": Verb(_completion, "what a shell needs to complete verbs and options"),
 }
 
 
@@ -116,9 +132,7 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> int:
 
 def _done(verb: str, rest: list[str], environ: Mapping[str, str], terminal: Terminal) -> int:
     command = VERBS[verb].load()
-    parser = Parser(prog=f"{PROGRAM} {verb}", description=VERBS[verb].summary, allow_abbrev=False)
-    command.arguments(parser)
-    given = parser.parse_args(rest)
+    given = _parser(verb, command).parse_args(rest)
     try:
         code = command.run(given, environ, terminal)
         terminal.out.flush()
@@ -132,6 +146,17 @@ def _done(verb: str, rest: list[str], environ: Mapping[str, str], terminal: Term
     return code
 
 
+def _parser(verb: str, command: Command) -> "Parser":
+    parser = Parser(prog=f"{PROGRAM} {verb}", description=VERBS[verb].summary, allow_abbrev=False)
+    command.arguments(parser)
+    return parser
+
+
+def parsers() -> Mapping[str, argparse.ArgumentParser]:
+    """Return the parser of every verb, for completion and the manual."""
+    return {name: _parser(name, verb.load()) for name, verb in VERBS.items()}
+
+
 def _failed(failure: Failure, terminal: Terminal) -> int:
     terminal.draw("")
     terminal.explain(failure)
@@ -143,8 +168,3 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {printable(message)}\n  next: {self.prog} --help\n")
-
-
-def summaries() -> str:
-    """Return the list of verbs, a line each."""
-    return "".join(f"  {name:<12} {verb.summary}\n" for name, verb in VERBS.items())

@@ -17,7 +17,7 @@ PACKAGE = "docker_credential_acr"
 # nothing of each other, but for the pairs of NEIGHBOURS.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("__init__", "paths", "registry", "errors", "secret", "references", "search_path", "json_text"),
-    ("entry", "clouds", "deadline", "log", "toml_lines", "terminal", "trusted_files"),
+    ("entry", "clouds", "deadline", "log", "toml_lines", "terminal", "trusted_files", "completion"),
     ("__main__", "child", "environment_file", "kubelet_arguments"),
     ("renewal", "kubelet_request", "helper_program"),
     ("kubelet",),
@@ -85,6 +85,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "commands.config",
         "commands.status",
         "commands.admin",
+        "commands.completion",
     ),
     ("people",),
     ("cli",),
@@ -94,6 +95,7 @@ DOORS = {
     ("__main__", "doors"),
     ("__main__", "watchdog"),
     ("__main__", "renewal"),
+    ("commands.completion", "people"),  # it shows the list of verbs
     ("doors", "cli"),
     ("doors", "watchdog"),
     ("kubelet", "cli"),
@@ -120,7 +122,7 @@ KEEPERS: dict[str, tuple[str, ...]] = {
     "urllib3": ("transport", "network_faults"),
     "subprocess": ("child",),
     "tomlkit": ("settings_text",),
-    "argparse": ("people", "commands."),
+    "argparse": ("people", "commands.", "completion"),
     "logging": ("log",),
 }
 
@@ -170,7 +172,9 @@ def test_imports_only_go_down(name: str) -> None:
         assert FLOOR_OF[target] < FLOOR_OF[name], f"{name} imports {target}"
 
 
-@pytest.mark.parametrize("name", ["arm_registries", "exchange", "methods.contract", "methods.job", "sign_in"])
+@pytest.mark.parametrize(
+    "name", ["arm_registries", "exchange", "methods.contract", "methods.job", "sign_in"]
+)
 def test_a_room_may_be_the_first(name: str) -> None:
     """A package and its modules know each other: no order of imports may end in a circle."""
     command = [sys.executable, "-c", f"import {PACKAGE}.{name}"]
