@@ -1,12 +1,13 @@
 """Whose sign-in it is: what a method is told, and callers that only their own token tells apart."""
 
 from dataclasses import replace
+from typing import Any
 
 from docker_credential_acr import exchange
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.memory import Remembered
-from docker_credential_acr.methods import federated_token
+from docker_credential_acr.methods import INTERACTIVE_METHODS, federated_token
 from docker_credential_acr.methods.contract import SignIn
 from docker_credential_acr.settings import RegistrySettings
 
@@ -26,6 +27,17 @@ def request(chosen: RegistrySettings, who: Asker, deadline: Deadline) -> SignIn:
         chosen.store,
         chosen.allow_unencrypted,
     )
+
+
+def person(chosen: RegistrySettings) -> tuple[str, Any] | None:
+    """Return method and options with which a person has to sign in for *chosen*, if one has to.
+
+    It is the host's own method, or the one by which its passwords are read.
+    """
+    for method, options in ((chosen.method, chosen.options), chosen.sign_in):
+        if method in INTERACTIVE_METHODS:
+            return method, options
+    return None
 
 
 def each_caller(chosen: RegistrySettings, who: Asker) -> bool:

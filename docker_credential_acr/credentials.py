@@ -163,7 +163,8 @@ def _new_entry(
     found = sign_in.obtain(chosen, who, deadline, _notes(_data(host, who), begins))
     answer = cache.rendered(found.username, found.secret.reveal())
     _log(f"{host}: credential obtained with {chosen.method}, good until {found.expires}")
-    ahead = chosen.refresh == "background" and not _runs_commands(chosen)
+    prompts = _runs_commands(chosen) or callers.person(chosen)  # a keyring may ask for its password
+    ahead = chosen.refresh == "background" and not prompts
     body = cache.body(
         times(found.issued, found.expires, found.min_ttl, ahead=ahead), answer, found.notes
     )

@@ -97,8 +97,24 @@ OTHERS: Mapping[str, str] = {  # verbs of the protocols, and those that read not
     "version": "name and version",
     "help": "what the reference of an error means",
 }
+
+
+def _login() -> Command:
+    from docker_credential_acr.commands import login  # noqa: PLC0415
+
+    return login
+
+
+def _logout() -> Command:
+    from docker_credential_acr.commands import logout  # noqa: PLC0415
+
+    return logout
+
+
 VERBS: Mapping[str, Verb] = {
     "configure": Verb(_configure, "send registries here from docker's config, and undo it"),
+    "login": Verb(_login, "sign in once, with a browser here or a code for one elsewhere"),
+    "logout": Verb(_logout, "forget who is signed in, kept logins and cached tokens"),
     "status": Verb(_status, "what is known about each registry, without asking anybody"),
     "pull-secret": Verb(_pull_secret, "print a Secret for Kubernetes' imagePullSecrets"),
     "token": Verb(_token, "print a registry's credential, for helm, oras and curl"),

@@ -8,13 +8,14 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from docker_credential_acr.errors import Failure, printable
 from docker_credential_acr.secret import redacted
 
 _COLOURS = {"good": "32", "bad": "31", "warning": "33", "dim": "2", "strong": "1"}
+_SCREEN = "CONOUT$" if os.name == "nt" else "/dev/tty"
 _CI = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "GITLAB_CI", "JENKINS_URL")
 _WIDEST = 100  # characters: longer lines are hard to read
 _NARROWEST = 40
@@ -41,6 +42,19 @@ class Terminal:
             _coloured(environ, sys.stdout),
             sys.stderr.isatty() and not any(environ.get(name) for name in _CI),
         )
+
+    def prompting(self) -> "Terminal":
+        """Return the same, with ``err`` on the terminal itself where standard error leads elsewhere.
+
+        Where there is no terminal at all, it stays as it is.
+        """
+        if self.err.isatty():
+            return self
+        try:
+            screen = open(_SCREEN, "w", encoding="utf-8")  # noqa: SIM115  until the process ends
+        except OSError:
+            return self
+        return replace(self, err=screen, lively=True)
 
     def tell(self, text: str = "") -> None:
         """Write a line of the result. The verb that prints a secret on purpose writes to ``out`` itself."""

@@ -84,6 +84,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "commands.cache",
         "commands.config",
         "commands.status",
+        "commands.login",
+        "commands.logout",
         "commands.admin",
         "commands.completion",
     ),

@@ -94,10 +94,10 @@ class EntraMethod(_Described, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The person who has signed in: *username* as Entra writes it, *tenant* where it says."""
+    """The person who has signed in, as Entra writes the name, and whether that is kept encrypted."""
 
     username: str
-    tenant: str | None
+    encrypted: bool
 
 
 class InteractiveMethod(EntraMethod, Protocol):

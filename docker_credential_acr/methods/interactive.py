@@ -139,9 +139,9 @@ def log_in(options: Options, sign_in: SignIn, audience: str, ask: Ask) -> Accoun
                 "ask the tenant's admins whether client_id may have offline_access",
                 "sign-in-refused",
             )
-        account = Account(_username(result), _tenant(result))
-        keep(account.username, _to_keep(remembered))
-    return account
+        username = _username(result)
+        encrypted = keep(username, _to_keep(remembered))
+    return Account(username, encrypted)
 
 
 def _to_keep(remembered: Any) -> str:

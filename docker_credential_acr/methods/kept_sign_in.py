@@ -171,8 +171,10 @@ def save(kept: Kept, seal: Seal, text: str, environ: Mapping[str, str]) -> bool:
 
 
 @contextmanager
-def keeping(identity: Identity, sign_in: SignIn) -> Iterator[Callable[[str, str], None]]:
-    """Give what keeps a user name and a text; that there is a store for the key is settled before.
+def keeping(identity: Identity, sign_in: SignIn) -> Iterator[Callable[[str, str], bool]]:
+    """Give what keeps a user name and a text, and tells whether they are encrypted.
+
+    That there is a store for the key is settled before.
 
     Nothing is left behind if it is not called. Raises MethodUnavailable if nothing can be kept here.
     """
@@ -182,7 +184,7 @@ def keeping(identity: Identity, sign_in: SignIn) -> Iterator[Callable[[str, str]
         seal = sealing_key.made(owner, _store_of(identity.file, environ), sign_in)
     done = False
 
-    def keep(username: str, text: str) -> None:
+    def keep(username: str, text: str) -> bool:
         nonlocal done
         kept = Kept(identity.authority, identity.tenant, identity.client_id, username, seal.store)
         with turn(identity, sign_in):
@@ -191,6 +193,7 @@ def keeping(identity: Identity, sign_in: SignIn) -> Iterator[Callable[[str, str]
                 raise _not_kept(environ)
             mark(environ)
         done = True
+        return seal.key is not None
 
     try:
         yield keep
