@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("methods.contract",),
     ("registry_refusals", "arm_metadata"),
     ("methods.entra", "methods.sources", "methods.anonymous", "exchange"),
-    ("arm", "access", "verification", "methods.passwords"),
+    ("methods.metadata_faults", "arm", "access", "verification", "methods.passwords"),
     ("arm_registries",),
     (
         "methods.client_secret",

@@ -63,7 +63,7 @@ def raised() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name, tree in modules():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and called(node) in FAILURES | {"kind", "_absent"}:
+            if isinstance(node, ast.Call) and called(node) in FAILURES | {"kind", "absent"}:
                 for reference in constant(node.args[-1:]):
                     found.setdefault(reference, set()).add(name)
             if isinstance(node, ast.Tuple) and is_row(node.elts):

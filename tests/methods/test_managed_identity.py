@@ -24,7 +24,7 @@ from tests.methods.worlds import Machine
 from tests.stories.program import Program
 
 METHOD = "managed-identity"
-PLACES = ["vm", "app-service", "machine-learning", "cloud-shell"]
+PLACES = ["vm", "app-service", "machine-learning", "service-fabric", "cloud-shell"]
 RESOURCE_ID = (
     "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
 )
@@ -70,7 +70,7 @@ class TestPlaces:
         put(machine, place).azure.audiences.discard(REGISTRY_AUDIENCE)
         assert isinstance(failure(machine), AudienceUnknown)
 
-    @pytest.mark.parametrize("place", PLACES[:3])
+    @pytest.mark.parametrize("place", PLACES[:4])
     def test_a_machine_without_an_identity_is_refused(self, machine: Machine, place: str) -> None:
         put(machine, place).azure.remove_identity(machine.azure.system_identity)
         found = failure(machine)
@@ -112,12 +112,25 @@ class TestSelectors:
         assert found.reference == "identity-not-found"
         assert NOBODY in found.what
 
-    def test_cloud_shell_signs_in_nobody_else_than_was_asked_for(
-        self, machine: Machine, assigned: ManagedIdentity
+    @pytest.mark.parametrize("place", ["cloud-shell", "service-fabric"])
+    def test_where_nothing_selects_nobody_else_signs_in_than_was_asked_for(
+        self, machine: Machine, assigned: ManagedIdentity, place: str
     ) -> None:
-        found = failure(put(machine, "cloud-shell"), Options(client_id=assigned.client_id))
+        found = failure(put(machine, place), Options(client_id=assigned.client_id))
         assert isinstance(found, SignInRefused)
         assert machine.azure.requests == []
+
+    def test_among_several_none_is_guessed(
+        self, machine: Machine, assigned: ManagedIdentity
+    ) -> None:
+        put(machine).azure.remove_identity(machine.azure.system_identity)
+        assert who(machine) == assigned.object_id, "the only one, as the service has it"
+        other = machine.azure.add_managed_identity()
+        found = failure(machine)
+        assert isinstance(found, SignInRefused)
+        assert found.reference == "identity-ambiguous"
+        assert "client_id" in found.hint
+        assert who(machine, Options(client_id=other.client_id)) == other.object_id
 
     def test_two_at_once_are_a_mistake(self, machine: Machine) -> None:
         found = failure(put(machine), Options(client_id="a", object_id="b"))
@@ -131,6 +144,37 @@ class TestSelectors:
         put(machine).set(AZURE_CLIENT_ID=assigned.client_id)
         assert detect(os.environ) == Options(client_id=assigned.client_id)
         assert who(machine, detect(os.environ)) == assigned.object_id
+
+
+class TestServiceFabric:
+    """The endpoint has a certificate of its own that nobody vouches for: its thumbprint is given."""
+
+    @pytest.fixture
+    def machine(self, machine: Machine) -> Machine:
+        return put(machine, "service-fabric")
+
+    def test_what_is_asked(self, machine: Machine) -> None:
+        machine.token(METHOD)
+        (asked,) = machine.azure.requests
+        assert (asked.kind, asked.path) == ("metadata", "/fabric/token")
+        assert asked.query == {"api-version": "2019-07-01-preview", "resource": REGISTRY_AUDIENCE}
+
+    @pytest.mark.parametrize("thumbprint", ["0" * 40, "nonsense", " "])
+    def test_another_certificate_gets_no_secret(self, machine: Machine, thumbprint: str) -> None:
+        machine.set(IDENTITY_SERVER_THUMBPRINT=thumbprint)
+        found = failure(machine)
+        assert isinstance(found, SignInRefused)
+        assert found.reference == "metadata-refused"
+        assert machine.azure.requests == []
+
+    def test_without_tls_it_gets_none_either(self, machine: Machine) -> None:
+        machine.set(IDENTITY_ENDPOINT=f"{machine.azure.metadata_url}/fabric/token")
+        assert failure(machine).reference == "metadata-refused"
+        assert machine.azure.requests == []
+
+    def test_a_wrong_secret_is_refused(self, machine: Machine) -> None:
+        machine.set(IDENTITY_HEADER="CANARY-wrong")
+        assert isinstance(failure(machine), SignInRefused)
 
 
 class TestTrouble:
