@@ -31,7 +31,8 @@ else:
 def home(get: "Lookup") -> "str | None":
     """Return the user's home folder, or None where there is none (a service without HOME)."""
     path = get("USERPROFILE" if os.name == "nt" else "HOME") or os.path.expanduser("~")
-    return path if os.path.isabs(path) else None
+    absolute = path[:1] == "/" or os.path.isabs(path)  # the first is nearly always enough
+    return path if absolute else None
 
 
 def machine() -> str:
