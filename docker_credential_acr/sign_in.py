@@ -99,9 +99,7 @@ def _login(
     chosen: RegistrySettings, who: Asker, deadline: Deadline, notes: Mapping[str, object]
 ) -> Obtained:
     """Return the login that the registry takes; it says nothing of its life, so it is verified often."""
-    began = int(
-        time()
-    )  # before they are read: one that is renewed from now on is not served for longer
+    began = int(time())  # before they are read: one renewed from now on is served no longer
     told = request(chosen, who, deadline)
     offer = LOGIN_METHODS[chosen.method].offer(
         chosen.options, told, lambda: for_arm(chosen, who, deadline)

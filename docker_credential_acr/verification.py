@@ -12,14 +12,13 @@ from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import RegistryRefused
 from docker_credential_acr.methods.contract import Login, Offer
 
-_SHOWN = (
-    16  # hexadecimal digits: enough to see a change; Azure makes the passwords, nobody guesses them
-)
+_REMEMBERED = 8  # marks: more than are renewed between two looks
+_SHOWN = 16  # hexadecimal digits: enough to see a change; nobody guesses what Azure has made
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The login to serve, and the *marks* of all for the next time: the preferred one first.
+    """The login to serve, and *marks* of all passwords for the next time: the preferred one first.
 
     *settled* is False if a password that was not known before was refused: a new one of a repository
     token takes about a minute to be known everywhere.
@@ -47,13 +46,19 @@ def verified(login_server: str, offer: Offer, known: object, deadline: Deadline)
     for mark, login in found:
         try:
             if exchange.accepts(login_server, login, deadline):
-                return Verified(login, [mark for mark, _ in found], settled)
+                return Verified(login, _remembered([mark for mark, _ in found], before), settled)
         except RegistryRefused as refusal:
             if refusal.reference != "login-unknown":  # a network rule minds no password
                 raise
             told = refusal
         settled = settled and mark in before
     raise offer.refused(told)
+
+
+def _remembered(marks: list[str], before: list[object]) -> list[str]:
+    """Return *marks* and those of before, so that a password which was missing once is not a new one."""
+    gone = [mark for mark in before if isinstance(mark, str) and mark not in marks]
+    return [*marks, *gone][:_REMEMBERED]
 
 
 def _rank(mark: str, marks: list[object]) -> int:

@@ -84,6 +84,21 @@ class TestPreference:
         rotated.marks = marks
         assert rotated.served() == rotated.passwords[0]
 
+    def test_one_that_was_missing_once_is_not_a_new_one(self, rotated: Rotated) -> None:
+        """Its file was just being written, perhaps."""
+        first, second = rotated.passwords
+        rotated.look()
+        rotated.offered = [first]
+        assert rotated.served() == first
+        rotated.offered = [first, second]
+        assert rotated.served() == first
+
+    def test_few_are_remembered(self, rotated: Rotated) -> None:
+        for _ in range(12):
+            rotated.renew(1)
+            marks = rotated.look().marks
+        assert 2 < len(marks) < 10
+
     def test_marks_tell_nothing(self, rotated: Rotated) -> None:
         marks = rotated.look().marks
         assert len(set(marks)) == 2

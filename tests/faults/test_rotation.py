@@ -2,8 +2,10 @@
 
 import threading
 import time
+from typing import Self
 
-from tests.stories.program import Program
+from tests.faults.tools import long
+from tests.stories.program import Program, until
 from tests.stories.test_passwords import ADMIN, ROBOT, kept_file, taken
 
 TTL = 10  # seconds, the least that the settings take
@@ -30,7 +32,7 @@ class Pulls:
             self.served = answer.secret
             self.done += 1
 
-    def __enter__(self) -> "Pulls":
+    def __enter__(self) -> Self:
         for person in self._people:
             person.start()
         return self
@@ -53,7 +55,7 @@ def test_of_an_admin_user(program: Program, host: str) -> None:
     passwords = program.azure.registry(host).admin_passwords
     program.get(host)
     with Pulls(program, host) as pulls:
-        wait()
+        until(lambda: pulls.served)
         for turn in range(2):
             other = 1 - passwords.index(pulls.served)
             passwords[other] = new = f"CANARY-admin-renewed-{turn}"
@@ -67,6 +69,7 @@ def test_of_an_admin_user(program: Program, host: str) -> None:
     assert listed.count("listCredentials") < 25, "each password_ttl twice, by one of them all"
 
 
+@long
 def test_of_a_repository_token(program: Program, host: str) -> None:
     first = program.azure.add_repository_token(host, "robot")
     token = program.azure.registry(host).repository_tokens["robot"]
@@ -80,7 +83,7 @@ def test_of_a_repository_token(program: Program, host: str) -> None:
     files = {"password1": "one", "password2": "two"}
     program.get(host)
     with Pulls(program, host) as pulls:
-        wait()
+        until(lambda: pulls.served)
         for turn in range(2):
             (other,) = (slot for slot, value in token.passwords.items() if value != pulls.served)
             token.passwords[other] = new = f"CANARY-token-renewed-{turn}"
