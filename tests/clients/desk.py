@@ -112,6 +112,13 @@ class Desk:
         answer: dict[str, str] = json.loads(ran.stdout)
         return answer
 
+    def listed(self) -> dict[str, str]:
+        """Ask the helper itself for its list."""
+        ran = self.lab.run([self._helper, "list"], self.env, self.folder)
+        assert ran.exit == 0, repr(ran)
+        hosts: dict[str, str] = json.loads(ran.stdout)
+        return hosts
+
     def run(self, *argv: str, stdin: str = "") -> Done:
         """Run a client; the helper succeeds in silence, but may say where it keeps a password."""
         ran = self.lab.run(list(argv), self.env, self.folder, stdin)

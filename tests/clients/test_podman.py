@@ -37,6 +37,30 @@ def test_login_and_logout(desk: Desk) -> None:
     assert Calls(erase=1) == logout.calls
 
 
+@pytest.mark.parametrize("username", ["guid"], indirect=True)
+def test_login_of_admin(desk: Desk) -> None:
+    """A login with a user name of its own is kept and pulled with, until logout."""
+    user, password = desk.lab.admin(REGISTRY)
+
+    login = desk.measure(
+        "podman login, admin",
+        *("podman", "login", "--username", user, "--password-stdin", REGISTRY),
+        stdin=password,
+    )
+    pull = desk.measure("podman pull, admin", "podman", "pull", BASE)
+    listed = desk.listed()
+    logout = desk.measure("podman logout, admin", "podman", "logout", REGISTRY)
+    again = desk.run("podman", "pull", BASE)
+
+    assert login.calls == Calls(get=1, store=1)
+    assert "[login-in-file]" in login.stderr
+    assert pull.calls == Calls(get=1)
+    assert (pull.count("sign-in"), pull.count("exchange")) == (0, 0)
+    assert listed[REGISTRY] == user
+    assert logout.calls == Calls(erase=1)
+    assert again.count("exchange") == 1
+
+
 @pytest.mark.parametrize("with_password", [False, True])
 @pytest.mark.parametrize("username", ["token"], indirect=True)
 def test_login_refused(desk: Desk, *, with_password: bool) -> None:
