@@ -19,10 +19,14 @@ _FORM = re.compile(
 log = logging.getLogger("docker_credential_acr")
 
 
+def redact(text: str) -> str:
+    """Return *text* without secrets that this process has met, and without what looks like one."""
+    return _FORM.sub(r"\1<secret>", _TOKEN.sub("<token>", redacted(text)))
+
+
 class _Redacting(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        text = redacted(super().format(record))
-        text = _FORM.sub(r"\1<secret>", _TOKEN.sub("<token>", text))
+        text = redact(super().format(record))
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)  # one line each
 
 

@@ -82,6 +82,12 @@ def _pull_secret() -> Command:
     return pull_secret
 
 
+def _doctor() -> Command:
+    from docker_credential_acr.commands import doctor  # noqa: PLC0415
+
+    return doctor
+
+
 def _completion() -> Command:
     from docker_credential_acr.commands import completion  # noqa: PLC0415
 
@@ -117,6 +123,7 @@ VERBS: Mapping[str, Verb] = {
     "logout": Verb(_logout, "forget who is signed in, kept logins and cached tokens"),
     "status": Verb(_status, "what is known about each registry, without asking anybody"),
     "pull-secret": Verb(_pull_secret, "print a Secret for Kubernetes' imagePullSecrets"),
+    "doctor": Verb(_doctor, "look at everything on the way, and name one fix for each fault"),
     "token": Verb(_token, "print a registry's credential, for helm, oras and curl"),
     "admin": Verb(_admin, "a registry's admin user: show, enable, disable, renew a password"),
     "config": Verb(_config, "the settings: where they are, what they say and why"),

@@ -81,6 +81,26 @@ REFERENCES: dict[str, Reference] = {
         "docker-credential-acr config explain HOST shows the method.",
         "Give --scope for a token that lives minutes, or --password if it is the password that you want.",
     ),
+    "clock-wrong": Reference(
+        "This machine's clock differs from Microsoft's: tokens look expired, or not valid yet.",
+        "date -u; timedatectl",
+        "Turn time synchronisation on: timedatectl set-ntp true; in WSL: wsl --shutdown, or hwclock -s.",
+    ),
+    "permission-missing": Reference(
+        "The identity signs in, and the registry does not let it do this in the repository.",
+        "docker-credential-acr doctor HOST --repository NAME; the registry's Access control page",
+        "Grant AcrPull or AcrPush; on registries with rights for each repository (ABAC) Container Registry Repository Reader or Writer. New grants take up to ten minutes.",
+    ),
+    "kubelet-setup": Reference(
+        "The kubelet of this node is not set up to ask this program, or the program is not where it looks.",
+        "ps -o args= -C kubelet",
+        "See docs/kubernetes.md. The kubelet does not start when a provider's program is missing: program first, then its configuration.",
+    ),
+    "bundle-not-written": Reference(
+        "The report could not be written. A file that is there already is never overwritten.",
+        "ls -l FILE",
+        "Name a new file in a folder of yours.",
+    ),
     "host-not-ours": Reference(
         "The verb was given a host that is no Azure container registry, so no token may go there.",
         "az acr show --name NAME --query loginServer",

@@ -93,3 +93,9 @@ def _coloured(environ: Mapping[str, str], stream: TextIO) -> bool:
     if environ.get("FORCE_COLOR"):
         return True
     return stream.isatty() and environ.get("TERM") != "dumb" and os.name != "nt"
+
+
+def minutes(seconds: float) -> str:
+    """Return a life as people say it."""
+    whole = max(0, int(seconds // 60))
+    return f"{whole // 60} h {whole % 60:02} min" if whole >= 60 else f"{whole} min"  # noqa: PLR2004  minutes

@@ -6,6 +6,7 @@ deadline in every send and sleep. Verification cannot be turned off.
 """
 
 import functools
+import ipaddress
 import os
 import random
 import socket
@@ -231,6 +232,20 @@ def _trust(*_: str | None) -> ssl.SSLContext:
             context.load_verify_locations(named)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def addresses(host: str) -> list[tuple[str, bool]]:
+    """Return the addresses of *host*, each with whether it is a public one. Raises Unreachable."""
+    try:
+        found = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(
+            f"the name {host} cannot be looked up",
+            "check the spelling and this machine's name servers",
+            "name-not-found",
+        ) from error
+    named = dict.fromkeys(str(each[4][0]).partition("%")[0] for each in found)
+    return [(address, ipaddress.ip_address(address).is_global) for address in named]
 
 
 def check_trust_variables() -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from time import time
 
 from docker_credential_acr import cache, entry, paths, private_files
-from docker_credential_acr.commands.proof import minutes
 from docker_credential_acr.errors import InputError
 from docker_credential_acr.private_files import Folder
 from docker_credential_acr.registry import host_in
-from docker_credential_acr.terminal import Terminal
+from docker_credential_acr.terminal import Terminal, minutes
 
 SCHEMA_VERSION = 1
 

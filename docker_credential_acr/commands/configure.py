@@ -8,14 +8,14 @@ from typing import Any
 
 from docker_credential_acr import child, configuring
 from docker_credential_acr.asker import who_asks
-from docker_credential_acr.commands.proof import minutes, prove
+from docker_credential_acr.commands.proof import prove
 from docker_credential_acr.configuring import Plan
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, InputError
 from docker_credential_acr.registry import host_in, is_ours
 from docker_credential_acr.schema import REGISTRY
 from docker_credential_acr.settings_keys import choices, hints
-from docker_credential_acr.terminal import Terminal
+from docker_credential_acr.terminal import Terminal, minutes
 
 _PROGRAM = "docker-credential-acr"
 _OURS = b"(docker_credential_acr)"  # what `version` of this project says, and no namesake's

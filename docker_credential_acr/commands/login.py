@@ -10,7 +10,7 @@ from time import time
 
 from docker_credential_acr import audiences, callers, managing, markers, sign_in
 from docker_credential_acr.asker import Asker
-from docker_credential_acr.commands.proof import minutes, ours, prove
+from docker_credential_acr.commands.proof import ours, prove
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import (
     AudienceUnknown,
@@ -23,7 +23,7 @@ from docker_credential_acr.errors import (
 from docker_credential_acr.methods import INTERACTIVE_METHODS, LOGIN_METHODS
 from docker_credential_acr.methods.contract import Account
 from docker_credential_acr.settings import RegistrySettings, for_host, load
-from docker_credential_acr.terminal import Terminal
+from docker_credential_acr.terminal import Terminal, minutes
 
 _SECONDS = (30, 900)  # a device code is good for a quarter of an hour
 

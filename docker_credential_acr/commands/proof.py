@@ -81,9 +81,3 @@ def kept(host: str, who: Asker) -> tuple[tuple[int, ...], dict[str, object]] | N
     except ValueError:
         told = {}
     return times, told if isinstance(told, dict) else {}
-
-
-def minutes(seconds: float) -> str:
-    """Return a life as people say it."""
-    whole = max(0, int(seconds // 60))
-    return f"{whole // 60} h {whole % 60:02} min" if whole >= 60 else f"{whole} min"  # noqa: PLR2004  minutes

@@ -17,10 +17,10 @@ from docker_credential_acr import (
     registry,
 )
 from docker_credential_acr.asker import Asker
-from docker_credential_acr.commands.proof import kept, minutes, ours
+from docker_credential_acr.commands.proof import kept, ours
 from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.settings import Settings, for_host, load
-from docker_credential_acr.terminal import Terminal
+from docker_credential_acr.terminal import Terminal, minutes
 
 SCHEMA_VERSION = 1
 NEEDS_A_PERSON = 4  # the exit code of a sign-in that is needed
@@ -85,7 +85,8 @@ def _state(host: str, settings: Settings, who: Asker) -> State:
     failure = cache.failure(who.folder, entry.file_name(host, who.stamped))
     times = kept(host, who)
     left = int(times[0][3] - now) if times else None
-    warnings = list(_warnings(host, who))
+    concerns = docker_config.concerns(host, who.environ)
+    warnings = [f"{text}; {fix}" for text, fix in concerns]
     try:
         chosen = for_host(settings, host, who.environ)
         sources = {each.key: each.source for each in origins.of_host(settings, host, who.environ)}
@@ -113,29 +114,6 @@ def _state(host: str, settings: Settings, who: Asker) -> State:
         str(failure["hint"]) if failure else None,
         tuple(warnings),
     )
-
-
-def _warnings(host: str, who: Asker) -> Iterator[str]:
-    try:
-        config = docker_config.read(docker_config.docker_file(who.environ))
-    except SettingsError as error:
-        yield error.what
-        return
-    named = docker_config.helper_of(config, host) or config.content.get("credsStore")
-    if named is None and not _podman_asks(host, who):
-        yield f"no client asks this program for it: docker-credential-acr configure {host}"
-    elif named not in (None, docker_config.HELPER, docker_config.HELPER + ".exe"):
-        yield f"docker asks docker-credential-{named} for it: docker-credential-acr configure {host}"
-    if docker_config.stored_login(config, host):
-        yield f"{config.path} holds a login for it: docker-credential-acr configure {host} --replace"
-
-
-def _podman_asks(host: str, who: Asker) -> bool:
-    try:
-        config = docker_config.read(docker_config.podman_file(who.environ))
-    except SettingsError:
-        return False
-    return docker_config.helper_of(config, host) == docker_config.HELPER
 
 
 def _tell(state: State, terminal: Terminal) -> None:
