@@ -51,7 +51,8 @@ def prove(host: str, who: Asker) -> Proof:
     settings = load(who.settings_path)
     chosen = for_host(settings, host, who.environ)
     deadline = Deadline.after(chosen.timeout)
-    login = logins.read(host, logins.Person(who.environ, deadline, settings.store))
+    person = logins.Person(who.environ, deadline, settings.store)
+    login = logins.read(host, person) if who.logins else None
     if login is not None:
         return Proof(chosen, *login, 0, "kept login", is_password=True)
     found = json.loads(b"{" + credentials.obtain(host, who, deadline, lambda _: deadline))

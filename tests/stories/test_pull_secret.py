@@ -54,6 +54,16 @@ def test_a_secret_for_two_registries(program: Program, host: str) -> None:
         assert login["password"] in program.azure.secrets
 
 
+def test_a_kept_login_is_not_for_a_cluster(program: Program, host: str) -> None:
+    """What the person logged in with on this machine does not leave it."""
+    program.settings('store = "file"\n')
+    program.secrets.add("CANARY-kept")
+    assert program.store(host, "admin", "CANARY-kept").code == 0
+    found = auths(secret(program.run("pull-secret", host, *NAMED)))
+    assert peek(found[host]["password"])[1]["aud"] == host
+    assert program.get(host).secret == "CANARY-kept"
+
+
 def test_json_is_the_same(program: Program, host: str) -> None:
     as_yaml = program.run("pull-secret", host, *NAMED)
     as_json = program.run("pull-secret", host, *NAMED, "--format", "json")
