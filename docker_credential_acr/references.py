@@ -469,7 +469,7 @@ REFERENCES: dict[str, Reference] = {
     "token-disabled": Reference(
         "The repository token is switched off, whatever its passwords are.",
         "az acr token show --registry NAME --name TOKEN --query status",
-        "az acr token update --registry NAME --name TOKEN --status enabled",
+        "Switch it on: az acr token update --registry NAME --name TOKEN --status enabled.",
     ),
     "arm-identity": Reference(
         "Azure Resource Manager does not take the token of the identity that sign_in names: another tenant or cloud, or it was revoked.",
