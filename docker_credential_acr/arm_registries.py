@@ -152,9 +152,9 @@ def new_admin_password(registry_id: str, slot: str, manager: Manager) -> Login:
     return Login(name, secret)
 
 
-def token_slots(registry_id: str, name: str, manager: Manager) -> list[Slot]:
-    """Return the passwords that the repository token *name* has now. Raises Failure."""
-    _, answer = ask("GET", f"/tokens/{name}", registry_id, manager)
+def token_slots(registry_id: str | None, name: str, manager: Manager) -> tuple[str, list[Slot]]:
+    """Return the registry's id, and the passwords that its token *name* has now. Raises Failure."""
+    found, answer = ask("GET", f"/tokens/{name}", registry_id, manager)
     properties = _table(answer, "properties")
     if str(properties.get("status", "")).lower() == "disabled":
         raise RegistryRefused(
@@ -163,7 +163,7 @@ def token_slots(registry_id: str, name: str, manager: Manager) -> list[Slot]:
             "token-disabled",
         )
     listed = _table(properties, "credentials").get("passwords")
-    return [
+    return found, [
         Slot(each["name"], str(each.get("creationTime") or ""), each.get("expiry") or None)
         for each in _dicts(listed)
         if each.get("name") in SLOTS

@@ -185,10 +185,13 @@ class TestRepositoryToken:
         token.made = {"password1": "2026-01-01T00:00:00Z", "password2": "2026-02-01T00:00:00Z"}
         token.expiry = {"password2": "2027-01-01T00:00:00Z"}
         named = azure.arm.registry_id(azure.registry(host))
-        assert arm_registries.token_slots(named, "robot", manager(azure, host)) == [
-            arm_registries.Slot("password1", "2026-01-01T00:00:00Z", None),
-            arm_registries.Slot("password2", "2026-02-01T00:00:00Z", "2027-01-01T00:00:00Z"),
-        ]
+        assert arm_registries.token_slots(None, "robot", manager(azure, host)) == (
+            named,
+            [
+                arm_registries.Slot("password1", "2026-01-01T00:00:00Z", None),
+                arm_registries.Slot("password2", "2026-02-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+            ],
+        )
 
     def test_one_that_is_disabled(self, azure: FakeAzure, host: str) -> None:
         azure.add_repository_token(host, "robot")
@@ -202,7 +205,7 @@ class TestRepositoryToken:
     def test_one_without_passwords(self, azure: FakeAzure, host: str, body: str) -> None:
         named = azure.arm.registry_id(azure.registry(host))
         azure.fault("arm", Status(200, body=body), times=1)
-        assert arm_registries.token_slots(named, "robot", manager(azure, host)) == []
+        assert arm_registries.token_slots(named, "robot", manager(azure, host)) == (named, [])
 
     def test_a_new_password_takes_the_place_that_is_named(
         self, azure: FakeAzure, host: str
