@@ -14,6 +14,8 @@ from docker_credential_acr.errors import HelperFailed
 from docker_credential_acr.private_files import Folder
 
 _ENDING = "@login"  # behind the host, in which there is no '@'
+_DAY = 24 * 3600
+_SOON_SECONDS = 14 * _DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,17 @@ def _read(folder: str, name: str) -> Marker | None:
     if not all(isinstance(text, str) for text in texts) or file_name(marker.host) != name:
         return None
     return marker
+
+
+def warning(marker: Marker, now: float) -> str | None:
+    """Return a sentence about a password that expires within a fortnight of *now*, or has expired."""
+    if marker.expires is None or marker.expires - now >= _SOON_SECONDS:
+        return None
+    if marker.expires <= now:
+        return f"the password kept for {marker.username} has expired"
+    days = int((marker.expires - now) // _DAY)
+    left = f"in {days} days" if days > 1 else "within two days"
+    return f"the password kept for {marker.username} expires {left}"
 
 
 def write(folder: Folder, marker: Marker) -> bool:

@@ -78,7 +78,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "commands.help",
         "commands.kubelet",
     ),
-    ("commands.proof",),
+    ("commands.proof", "commands.generate"),
     (
         "commands.configure",
         "commands.pull_secret",

@@ -10,6 +10,7 @@ from time import time
 
 from docker_credential_acr import audiences, callers, managing, markers, sign_in
 from docker_credential_acr.asker import Asker
+from docker_credential_acr.commands.generate import DAYS, DAYS_RANGE, generate
 from docker_credential_acr.commands.proof import ours, prove
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import (
@@ -40,10 +41,22 @@ class _Way:
 def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("host", metavar="HOST", help="a registry, such as NAME.azurecr.io")
-    add(
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument(
         "--method",
         choices=tuple(INTERACTIVE_METHODS),
         help="a browser on this machine, or a code for one on any machine",
+    )
+    way.add_argument(
+        "--generate",
+        action="store_true",
+        help="make a new password of the host's repository token, and keep it",
+    )
+    add(
+        "--expires-in",
+        type=_days,
+        metavar="DAYS",
+        help=f"how long the new password is good (default: {DAYS})",
     )
     add(
         "--timeout",
@@ -52,6 +65,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help=f"how long to wait for you, {_SECONDS[0]} to {_SECONDS[1]} (default: {_SECONDS[1]})",
     )
+    parser.set_defaults(refuse=parser.error)
 
 
 def _seconds(text: str) -> int:
@@ -61,9 +75,20 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _days(text: str) -> int:
+    low, high = DAYS_RANGE
+    if not (text.isascii() and text.isdecimal() and len(text) < 5 and low <= int(text) <= high):  # noqa: PLR2004  digits
+        raise argparse.ArgumentTypeError(f"{text!a} is no number of days from {low} to {high}")
+    return int(text)
+
+
 def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Terminal) -> int:
+    if given.expires_in and not given.generate:
+        given.refuse("--expires-in is how long a password is good that --generate makes")
     host, who = ours(given.host, environ)
     chosen = for_host(load(who.settings_path), host, environ)
+    if given.generate:
+        return generate(chosen, who, given.expires_in or DAYS, terminal)
     deadline = Deadline.after(given.timeout)
     way = _way(managing.with_endpoints(chosen, who, deadline), who, given.method)
     if way is None:
@@ -124,6 +149,9 @@ def _proved(host: str, who: Asker, chosen: RegistrySettings, terminal: Terminal)
     if marker is not None:
         terminal.note(f"a login kept for {printable(marker.username)} comes first; without it:")
         terminal.note(f"  next: docker logout {host}")
+        warning = markers.warning(marker, time())
+        if warning:
+            terminal.note(warning)
     try:
         proof = prove(host, who)
     except NoCredential:

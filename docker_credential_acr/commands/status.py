@@ -24,7 +24,6 @@ from docker_credential_acr.terminal import Terminal, minutes
 
 SCHEMA_VERSION = 1
 NEEDS_A_PERSON = 4  # the exit code of a sign-in that is needed
-_SOON = 14 * 24 * 3600.0  # seconds before a password expires
 _GOOD, _IDLE, _NEEDED = "ready", "no token yet", "needs you"
 _COLOURS = {_GOOD: "good", _IDLE: "dim", _NEEDED: "bad"}
 
@@ -96,8 +95,9 @@ def _state(host: str, settings: Settings, who: Asker) -> State:
         method, source, identity = None, "", None
         failure = {"what": error.what, "hint": error.hint}
     told = marker.expires - now if marker and marker.expires else None
-    if told is not None and told < _SOON:
-        warnings.append(f"the kept password expires in {minutes(told)}")
+    expiring = markers.warning(marker, now) if marker else None
+    if expiring:
+        warnings.append(expiring)
     good = marker is not None or left is not None
     return State(
         host,
