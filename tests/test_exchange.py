@@ -174,6 +174,20 @@ class TestExchange:
         assert found.reference in ("answer-unusable", "token-unusable")
         assert azure.count("exchange") == 1
 
+    @pytest.mark.parametrize("last", ["right", "wrong"])
+    def test_of_a_member_that_comes_twice_the_last_counts(
+        self, azure: FakeAzure, host: str, last: str
+    ) -> None:
+        """And is looked at as closely as a single one."""
+        tokens = {"right": token(aud=host), "wrong": token(aud="other.azurecr.io")}
+        first = tokens["wrong" if last == "right" else "right"]
+        body = f'{{"refresh_token": "{first}", "refresh_token": "{tokens[last]}"}}'
+        azure.fault("exchange", Garbage(body, "application/json"))
+        if last == "right":
+            assert exchange(azure, host).secret.reveal() == tokens["right"]
+        else:
+            assert failure(azure, host).reference == "token-unusable"
+
     def test_a_login_page_is_no_answer(self, azure: FakeAzure, host: str) -> None:
         azure.fault("exchange", Garbage())
         assert "guest network" not in sentence(failure(azure, host), host)

@@ -24,6 +24,7 @@ from tests.azure import (
     Expired,
     FakeAzure,
     Garbage,
+    NotYetValid,
     Redirect,
     Reset,
     SelfSigned,
@@ -80,7 +81,9 @@ class TestTrust:
         assert asked(azure) == 0
 
     @pytest.mark.parametrize(
-        "fault", [WrongName(), Expired(), SelfSigned()], ids=["name", "old", "self"]
+        "fault",
+        [WrongName(), Expired(), NotYetValid(), SelfSigned()],
+        ids=["name", "old", "new", "self"],
     )
     def test_a_bad_certificate_is_refused_and_not_tried_again(
         self, azure: FakeAzure, host: str, fault: WrongName

@@ -60,6 +60,16 @@ class Reset:
 
 
 @dataclass(frozen=True)
+class Raw:
+    """These bytes in place of a status line, headers and a body; then the connection ends."""
+
+    data: bytes
+
+    def apply(self, _answer: Callable[[], Reply], _closing: threading.Event) -> Reply:
+        raise HangUp(words=self.data)
+
+
+@dataclass(frozen=True)
 class Delay:
     """The right answer, later."""
 
@@ -159,6 +169,10 @@ class Expired(TLSFault):
 
 class SelfSigned(TLSFault):
     """A certificate of a CA nobody has heard of."""
+
+
+class NotYetValid(TLSFault):
+    """A certificate of the right CA that is good some day."""
 
 
 @dataclass

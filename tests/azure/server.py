@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import trustme
 
-from tests.azure.faults import Expired, Faults, SelfSigned, TLSFault, WrongName
+from tests.azure.faults import Expired, Faults, NotYetValid, SelfSigned, TLSFault, WrongName
 from tests.azure.log import Log, Request, kind_of
 from tests.azure.wire import Call, Handler, HangUp, Reply, json_reply
 
@@ -59,7 +59,7 @@ class Desk:
             finally:
                 reply.close()
         except HangUp as end:
-            handler.hang_up(reset=end.reset)
+            handler.hang_up(end)
             return None
         handler.finish_call(call)
         return reply
@@ -159,8 +159,13 @@ class Certificates:
             None: lambda name: ca.issue_cert(name, **self._life()),
             WrongName: lambda _name: ca.issue_cert("wrong-name.example"),
             Expired: lambda name: ca.issue_cert(name, not_after=self.PAST),
+            NotYetValid: lambda name: ca.issue_cert(name, not_before=self.future()),
             SelfSigned: lambda name: trustme.CA().issue_cert(name),
         }
+
+    @staticmethod
+    def future() -> dt.datetime:
+        return dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
 
     @staticmethod
     def _life() -> dict[str, Any]:

@@ -36,6 +36,8 @@ from tests.azure import (
     FakeAzure,
     Garbage,
     Hang,
+    NotYetValid,
+    Raw,
     Redirect,
     Reset,
     SelfSigned,
@@ -47,6 +49,7 @@ from tests.azure import (
 from tests.azure.authorize import challenge_of
 from tests.azure.az import install_az
 from tests.azure.distribution import PROGRAM, SERVICE, Distribution
+from tests.azure.faults import TLSFault
 
 HOST = "team.azurecr.io"
 SCOPE = f"{ACR_AUDIENCE}/.default"
@@ -612,17 +615,21 @@ class TestFaults:
             requests.post(f"https://{HOST}/oauth2/exchange", timeout=0.1)
         assert [request.status for request in azure.requests] == [200, 0]
 
+    def test_bytes_that_are_no_answer(self, azure: FakeAzure) -> None:
+        azure.fault("exchange", Raw(b"220 mail.example ESMTP\r\n"))
+        with pytest.raises(requests.exceptions.ConnectionError, match="220 mail"):
+            exchange(azure, azure.access_token())
+
     @pytest.mark.parametrize(
         ("problem", "words"),
         [
             (WrongName(), "[Hh]ostname"),
             (Expired(), "expired"),
+            (NotYetValid(), "not yet valid"),
             (SelfSigned(), "unable to get local issuer|self.signed"),
         ],
     )
-    def test_bad_certificates(
-        self, azure: FakeAzure, problem: WrongName | Expired | SelfSigned, words: str
-    ) -> None:
+    def test_bad_certificates(self, azure: FakeAzure, problem: TLSFault, words: str) -> None:
         azure.fault("exchange", problem, host="bad.azurecr.io")
         with pytest.raises(requests.exceptions.SSLError, match=words):
             exchange(azure, azure.access_token(), "bad.azurecr.io")

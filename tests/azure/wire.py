@@ -17,11 +17,12 @@ PIECE = 1 << 16
 
 
 class HangUp(Exception):
-    """End the connection now, without (the rest of) an answer."""
+    """End the connection now, without (the rest of) an answer, but with these last words."""
 
-    def __init__(self, *, reset: bool = False) -> None:
+    def __init__(self, *, reset: bool = False, words: bytes = b"") -> None:
         super().__init__("hang up")
         self.reset = reset
+        self.words = words
 
 
 @dataclass
@@ -191,9 +192,11 @@ class Handler(BaseHTTPRequestHandler):
         if next(call.stream, None) is not None:
             self.close_connection = True
 
-    def hang_up(self, *, reset: bool) -> None:
+    def hang_up(self, end: HangUp) -> None:
         self.close_connection = True
-        if reset:  # linger on, for 0 s: close() sends RST
+        self.wfile.write(end.words)
+        self.wfile.flush()
+        if end.reset:  # linger on, for 0 s: close() sends RST
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002

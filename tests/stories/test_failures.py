@@ -13,6 +13,8 @@ from tests.azure import (
     Endless,
     Expired,
     Garbage,
+    NotYetValid,
+    Raw,
     Redirect,
     Reset,
     SelfSigned,
@@ -25,6 +27,7 @@ from tests.stories.program import Program, new_host
 CANARY_PAGE = (
     "<html><script>document.location='https://login.evil.example'</script></html>\n\x1b[2K"
 )
+TWO_KEYS = '{"refresh_token": "eyJhIjoxfQ.eyJhIjoxfQ.CANARY", "refresh_token": "CANARY"}'
 LATER = {"Retry-After": "600"}
 HEADERS = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 
@@ -75,6 +78,10 @@ AT_THE_REGISTRY: list[tuple[str, Fault, str]] = [
     ("self-signed", SelfSigned(), "tls-untrusted"),
     ("wrong-name", WrongName(), "tls-untrusted"),
     ("expired", Expired(), "tls-untrusted"),
+    ("not-yet-valid", NotYetValid(), "tls-untrusted"),
+    ("HTTP/0.9", Raw(b"CANARY of a server of 1991"), "unreachable"),
+    ("no-status", Raw(b"HTTP/1.1 abc\r\n\r\n"), "unreachable"),
+    ("two-keys", Garbage(TWO_KEYS, "application/json"), "token-unusable"),
 ]
 
 
@@ -173,7 +180,7 @@ def test_at_entra(program: Program, host: str, kind: str, fault: Fault, referenc
     assert program.azure.count(kind) <= 2
 
 
-@pytest.mark.parametrize("fault", [SelfSigned(), WrongName(), Expired()], ids=str)
+@pytest.mark.parametrize("fault", [SelfSigned(), WrongName(), Expired(), NotYetValid()], ids=str)
 def test_tls_at_entra(program: Program, host: str, fault: Fault) -> None:
     """A secret is not sent to somebody with a certificate that is not trusted."""
     program.azure.fault("tls", fault, host="login.microsoftonline.com")
