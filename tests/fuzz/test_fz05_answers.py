@@ -22,7 +22,7 @@ from tests.fuzz import readers
 from tests.fuzz.mutation import mutated
 from tests.fuzz.profile import examples
 from tests.fuzz.samples import CORPUS, token
-from tests.stories.program import Program
+from tests.stories.program import Answer, Program
 
 HOST = "team.azurecr.io"
 SECONDS = 3.0  # no pause fits into it, so that no time is lost between two tries
@@ -203,27 +203,39 @@ def test_fz5_answers(
     tried(1)
 
 
+@pytest.fixture
+def az(program: Program) -> Callable[[bytes, bytes, int], Answer]:
+    """Asks with an `az` on PATH that says this on its two streams and ends with this code."""
+    folder = os.path.join(program.home, "bin")
+    os.mkdir(folder)
+    path = os.path.join(folder, "az")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f'#!/bin/sh\ncat {folder}/out; cat {folder}/err >&2; exit "$CODE"\n')
+    os.chmod(path, 0o755)
+    program.own |= {os.path.join(folder, name) for name in ("out", "err")}
+    paths = {"ACR_CRED_METHOD": "azure-cli", "PATH": f"{folder}:/usr/bin:/bin"}
+
+    def ask(out: bytes, err: bytes, code: int) -> Answer:
+        for name, data in (("out", out), ("err", err)):
+            with open(os.path.join(folder, name), "wb") as stream:
+                stream.write(data)
+        shutil.rmtree(program.folder, ignore_errors=True)
+        return program.get(HOST, **paths, CODE=str(code))
+
+    return ask
+
+
 @examples(quick=40, long=20_000)
 @given(out=bodies(), err=bodies(), code=st.sampled_from([0, 0, 0, 1, 2, 255]))
 def test_fz5_az(
-    tried: Callable[[int], None], program: Program, out: bytes, err: bytes, code: int
+    tried: Callable[[int], None],
+    az: Callable[[bytes, bytes, int], Answer],
+    out: bytes,
+    err: bytes,
+    code: int,
 ) -> None:
     """What the Azure CLI prints, on both its streams, with any exit code."""
-    folder = os.path.join(program.home, "bin")
-    os.makedirs(folder, exist_ok=True)
-    for name, data in (("out", out), ("err", err)):
-        path = os.path.join(folder, name)
-        program.own.add(path)
-        with open(path, "wb") as file:
-            file.write(data)
-    az = os.path.join(folder, "az")
-    if not os.path.exists(az):
-        with open(az, "w", encoding="ascii") as file:
-            file.write(f'#!/bin/sh\ncat {folder}/out; cat {folder}/err >&2; exit "$CODE"\n')
-        os.chmod(az, 0o755)
-    changes = {"ACR_CRED_METHOD": "azure-cli", "PATH": f"{folder}:/usr/bin:/bin", "CODE": str(code)}
-    shutil.rmtree(program.folder, ignore_errors=True)
-    answer = program.get(HOST, **changes)
+    answer = az(out, err, code)
     if answer.code:
         assert answer.reference in REFERENCES
         assert b"CANARY" not in answer.out
