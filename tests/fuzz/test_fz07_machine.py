@@ -50,7 +50,7 @@ class Known:
     issued: float
 
 
-@dataclass
+@dataclass(eq=False, repr=False)  # hypothesis keeps it in dictionaries
 class Days(RuleBasedStateMachine):
     """The model: which token lies in the cache, if any."""
 
