@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _KUBELET = "kubelet"
 _PROTOCOL = frozenset(("get", "store", "erase", "list", "version", "renew", _KUBELET, "help"))
+_HELP = ("help", "--help", "-h")
 _STDIN_SECONDS = 5.0  # as on the fast staircase
 _TOTAL_SECONDS = deadline.DEFAULT_SECONDS + GRACE
 _NO_INPUT = (
@@ -106,8 +107,6 @@ def _done(
         "version": docker_helper.version,
         "--version": docker_helper.version,
         "-v": docker_helper.version,
-        "--help": lambda: docker_helper.usage(0),
-        "-h": lambda: docker_helper.usage(0),
     }
     verb = arguments[0] if arguments else ""
     if len(arguments) == 1 and verb in reading:
@@ -120,10 +119,10 @@ def _done(
         from docker_credential_acr.commands import kubelet  # noqa: PLC0415
 
         return kubelet.answer(given, arguments[1:], os.environ, watchdog)
-    if verb == "help":
+    if verb in _HELP:
         from docker_credential_acr.commands import help as help_command  # noqa: PLC0415
 
-        return help_command.page(arguments[1:])
+        return help_command.page(arguments[1:] if verb == "help" else [])
     if len(arguments) == 2 and verb == renewal.VERB:  # noqa: PLR2004  VERB HOST
         return docker_helper.renew(arguments[1], os.environ, watchdog)
     if len(arguments) != 1:

@@ -100,7 +100,8 @@ DOORS = {
     ("__main__", "doors"),
     ("__main__", "watchdog"),
     ("__main__", "renewal"),
-    ("commands.completion", "people"),  # it shows the list of verbs
+    ("commands.completion", "people"),  # they show the list of verbs
+    ("commands.help", "people"),
     ("doors", "cli"),
     ("doors", "watchdog"),
     ("kubelet", "cli"),

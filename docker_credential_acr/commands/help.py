@@ -1,37 +1,58 @@
-"""``help [REFERENCE]``: the overview, and one page for each reference that an error names."""
+"""``help [REFERENCE]``: the list of verbs, and one page for each reference that an error names."""
 
 import difflib
 import textwrap
+from collections.abc import Mapping
 
 import docker_credential_acr
 from docker_credential_acr.commands.reply import Reply
 from docker_credential_acr.references import REFERENCES
 
-_OVERVIEW = f"""\
-docker-credential-acr {docker_credential_acr.__version__}: credentials for Azure Container Registry
+_USAGE = "Usage: docker-credential-acr <store|get|erase|list|version>\n"
+_LIST = "references"
+_OVERVIEW = """\
+       docker-credential-acr VERB [--help]
 
-Docker and its kin call it, once it stands in their config.json:
-    {{"credHelpers": {{"myregistry.azurecr.io": "acr"}}}}
+docker-credential-acr {version}: credentials for Azure Container Registry
 
-    get, store, erase, list   the credential-helper protocol: a host on standard input
-    version                   name and version
-    help [REFERENCE]          this page, or what the [reference] of an error means
+The first minute:
+    docker-credential-acr configure NAME.azurecr.io
+    docker pull NAME.azurecr.io/app
 
-Try a sign-in by hand:
-    echo myregistry.azurecr.io | docker-credential-acr get
-
-References:
+Verbs for people:
+{people}
+Verbs for programs:
+{programs}
+What the [reference] of an error means:
+    docker-credential-acr help REFERENCE
 """
 
 
+def overview() -> Reply:
+    """Return the list of verbs; its first line is what every credential helper answers."""
+    from docker_credential_acr.people import OTHERS, VERBS  # noqa: PLC0415  it shows their list
+
+    summaries = {name: verb.summary for name, verb in VERBS.items()}
+    version = docker_credential_acr.__version__
+    told = _OVERVIEW.format(version=version, people=_rows(summaries), programs=_rows(OTHERS))
+    return Reply((_USAGE + told).encode())
+
+
+def _rows(verbs: Mapping[str, str]) -> str:
+    return "".join(f"    {name:<12} {summary}\n" for name, summary in verbs.items())
+
+
 def page(arguments: list[str]) -> Reply:
-    """Return the overview, or the page of the reference that *arguments* name."""
+    """Return the overview, the list of references, or the page of the one that *arguments* name."""
     if not arguments:
-        return Reply((_OVERVIEW + "".join(f"    {name}\n" for name in REFERENCES)).encode())
+        return overview()
+    if arguments[0] == _LIST:
+        return Reply("".join(f"{name}\n" for name in REFERENCES).encode())
     name = arguments[0].strip("[]")
     if name not in REFERENCES:
         near = difflib.get_close_matches(name, REFERENCES, 1)
-        also = f", did you mean {near[0]}?" if near else "; docker-credential-acr help lists them"
+        known = "docker-credential-acr help references lists them"
+        also = f", did you mean {near[0]}?" if near else f"; {known}"
         return Reply(err=f"there is no reference {name!a}{also}\n".encode(), code=2)
     found = REFERENCES[name]
     parts = {

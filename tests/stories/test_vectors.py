@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from docker_credential_acr.people import OTHERS, VERBS
 from tests.stories.program import GUID, NO_SERVER, NOT_FOUND, Answer, Program
 
 NO_USER = b"no credentials username\n"
@@ -172,8 +173,6 @@ VECTORS = [
     Vector("V23-spaces", ("erase",), b" \n", Line(NO_SERVER)),
     Vector("V24-unused", ("list",), b"unused", Line(b"{}\n", 0)),
     Vector("V24-empty", ("list",), b"", Line(b"{}\n", 0)),
-    Vector("V26-help", ("--help",), b"", Line(USAGE, 0)),
-    Vector("V26-h", ("-h",), b"", Line(USAGE, 0)),
     Vector("V27-unknown", ("foo",), b"", Line(b"docker-credential-acr: unknown action: foo\n")),
     Vector("V27-none", (), b"", Line(USAGE)),
     Vector("V27-two", ("get", "extra"), b"HOST", Line(USAGE)),
@@ -209,6 +208,18 @@ def test_v26_version(verb: str, program: Program) -> None:
     assert answer[::2] == (0, b"")
     assert (name, package) == ("docker-credential-acr", "(docker_credential_acr)")
     assert number[0].isdigit()
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("help",)])
+def test_v26_help(arguments: tuple[str, ...], program: Program) -> None:
+    """It begins as every helper's does, names every verb, and fits a screen."""
+    answer = program.run(*arguments)
+    lines = answer.out.decode().splitlines()
+    assert answer[::2] == (0, b"")
+    assert lines[0] + "\n" == USAGE.decode()
+    assert {line.split()[0] for line in lines if line.startswith("    ")} >= {*VERBS, *OTHERS}
+    assert len(lines) <= 40
+    assert max(map(len, lines)) < 80
 
 
 def test_v07_spellings_share_one_entry(program: Program, host: str) -> None:
