@@ -125,7 +125,7 @@ VERBS: Mapping[str, Verb] = {
     "pull-secret": Verb(_pull_secret, "print a Secret for Kubernetes' imagePullSecrets"),
     "doctor": Verb(_doctor, "look at everything on the way, and name one fix for each fault"),
     "token": Verb(_token, "print a registry's credential, for helm, oras and curl"),
-    "admin": Verb(_admin, "a registry's admin user: show, enable, disable, renew a password"),
+    "admin": Verb(_admin, "a registry's admin user: show, enable, disable, rotate"),
     "config": Verb(_config, "the settings: where they are, what they say and why"),
     "cache": Verb(_cache, "what is cached, and away with it"),
     "completion": Verb(_completion, "what a shell needs to complete verbs and options"),
