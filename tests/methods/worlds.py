@@ -72,12 +72,16 @@ class Machine:
         return replace(told, store=self.store, allow_unencrypted=self.allow_unencrypted)
 
     def log_in(
-        self, method: str, options: Any = None, audience: str = REGISTRY_AUDIENCE
+        self,
+        method: str,
+        options: Any = None,
+        audience: str = REGISTRY_AUDIENCE,
+        screen: io.StringIO | None = None,
     ) -> tuple[Account, str]:
         """Sign a person in; the account, and what stood on the screen."""
         module = INTERACTIVE_METHODS[method]
         chosen = module.Options() if options is None else options
-        err = io.StringIO()
+        err = screen or io.StringIO()
         prompts = Terminal(io.StringIO(), err, 80, colour=False, lively=False)
         account = module.log_in(chosen, self.sign_in(), audience, prompts)
         return account, err.getvalue()
