@@ -4,29 +4,35 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from shipping import frozen, native, sbom
+from shipping import frozen, image, manifests, native, python_package, sbom
 from shipping.places import BuildError
 
-COMMANDS: dict[str, Callable[[], object]] = {
+COMMANDS: dict[str, Callable[[], str | list[str] | None]] = {
     "frozen": frozen.one_folder,
     "one-file": frozen.one_file,
     "record": frozen.record,
     "sbom": sbom.write,
+    "wheel": python_package.build,
     "deb": partial(native.pack, "deb"),
     "rpm": partial(native.pack, "rpm"),
     "apk": partial(native.pack, "apk"),
+    "image": image.build,
+    "manifests": manifests.write,
 }
+_ALL = ("frozen", "one-file", "sbom", "wheel", "deb", "rpm", "manifests")
 
 
 def main(arguments: list[str]) -> int:
-    names = list(COMMANDS) if arguments == ["all"] else arguments
+    names = list(_ALL) if arguments == ["all"] else arguments
     unknown = [name for name in names if name not in COMMANDS]
     if not names or unknown:
         print(f"packaging/build {'|'.join(COMMANDS)}|all", file=sys.stderr)
         return 2
     try:
         for name in names:
-            COMMANDS[name]()
+            made = COMMANDS[name]()
+            for path in [made] if isinstance(made, str) else made or []:
+                print(path)
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
