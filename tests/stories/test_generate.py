@@ -10,7 +10,7 @@ import pytest
 
 from docker_credential_acr.arm_registries import Slot
 from docker_credential_acr.commands.generate import unused
-from tests.azure import Status
+from tests.azure import Hang, Status
 from tests.managers import targets
 from tests.stories.program import Answer, Program, until
 from tests.stories.test_passwords import ADMIN, ROBOT, kept_file, taken
@@ -172,12 +172,12 @@ class TestGenerate:
         assert robot.get(host).secret == self.token(robot, host)["password2"]
 
     def test_who_stops_the_waiting_has_it_all_the_same(self, robot: Program, host: str) -> None:
-        robot.azure.arm.late = 1000
+        robot.azure.fault("token", Hang(), host=host)
         process = robot.start("login", host, "--generate")
         until(lambda: robot.azure.count("token"))
         process.send_signal(signal.SIGINT)
         answer = robot.finish(process, verb="login")
-        robot.azure.arm.late = 0
+        robot.azure.clear_faults()
         assert answer.code == 130
         assert robot.get(host).secret == self.token(robot, host)["password2"]
 
