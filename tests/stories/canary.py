@@ -7,7 +7,12 @@ import stat
 from tests.stories.program import Program
 
 # What a verb is asked for: its answers hold the credential, there and nowhere else.
-HIDDEN = {"get": re.compile(rb'"Secret":"[^"]*"'), "kubelet": re.compile(rb'"password":"[^"]*"')}
+HIDDEN = {
+    "get": re.compile(rb'"Secret":"[^"]*"'),
+    "kubelet": re.compile(rb'"password":"[^"]*"'),
+    "token": re.compile(rb"(?s).+"),  # it prints the credential, and nothing beside
+    "admin": re.compile(rb"(?m)^(password2? +)?CANARY-admin-\S+$"),  # with --password only
+}
 TAIL = 40  # characters: half a token is one too many
 
 

@@ -1,0 +1,222 @@
+"""`configure`: docker's config and the settings, changed together, proved, and undone again."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.stories.program import PATH, Program
+
+BY_SECRET = ("--method", "client-secret", "--client-secret-env", "AZURE_CLIENT_SECRET")
+
+
+@pytest.fixture
+def person(program: Program) -> Program:
+    """Somebody who has the program on PATH, as an installation has it."""
+    program.environ["PATH"] = f"{os.path.dirname(PATH)}:/usr/bin:/bin"
+    return program
+
+
+def docker(program: Program) -> Path:
+    return Path(program.home, ".docker", "config.json")
+
+
+def written(program: Program, text: str, mode: int = 0o600) -> str:
+    docker(program).parent.mkdir(exist_ok=True)
+    docker(program).write_text(text)
+    docker(program).chmod(mode)
+    return text
+
+
+def helpers(program: Program) -> object:
+    return json.loads(docker(program).read_text("utf-8-sig")).get("credHelpers")
+
+
+def test_from_nothing_to_a_pull(person: Program, host: str) -> None:
+    answer = person.run("configure", host)
+    assert answer.code == 0, answer
+    assert f"{host}: signed in with automatic, good for 3 h".encode() in answer.out
+    assert helpers(person) == {host: "acr"}
+    assert person.get(host).secret
+    assert person.exchanges(host) == 1  # what was proved is what the pull gets
+    assert ".config/docker-credential-acr/config.toml" not in person.files()
+
+
+def test_the_settings_are_those_that_were_given(person: Program, host: str) -> None:
+    path = person.settings('# mine\n[defaults]\nmethod = "azure-cli"  # why\n')
+    assert person.run("configure", host, *BY_SECRET, "--min-ttl", "600").code == 0
+    text = Path(path).read_text()
+    assert text.startswith('# mine\n[defaults]\nmethod = "azure-cli"  # why\n')
+    explained = person.run("config", "explain", host, "--json").out
+    keys = {key: told["value"] for key, told in json.loads(explained)["keys"].items()}
+    assert (keys["method"], keys["client_secret_env"], keys["min_ttl"]) == (
+        "client-secret",
+        "AZURE_CLIENT_SECRET",
+        600,
+    )
+
+
+SHAPES = {
+    "credsStore": '{\n\t"auths": {},\n\t"credsStore": "desktop"\n}\n',
+    "a login of another registry": '{"auths":{"quay.io":{"auth":"Q0FOQVJZ"}}}',
+    "headers and plugins": '{\n  "HttpHeaders": {"X-A": "é"},\n  "plugins": {"x": {"y": "1.50"}}\n}',
+    "other helpers": '{\n    "credHelpers": {\n        "gcr.io": "gcloud"\n    }\n}\n',
+    "a byte order mark": '\ufeff{"auths": {}}',
+    "Windows": '{\r\n\t"auths": {}\r\n}\r\n',
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_there_and_back_again(person: Program, host: str, shape: str, mode: int) -> None:
+    before = written(person, SHAPES[shape], mode).encode()
+    assert person.run("configure", host, *BY_SECRET, "--no-verify").code == 0
+    once = docker(person).read_bytes()
+    assert helpers(person) == {
+        **(json.loads(before.decode("utf-8-sig")).get("credHelpers") or {}),
+        host: "acr",
+    }
+    assert person.run("configure", host, *BY_SECRET, "--no-verify").code == 0
+    assert docker(person).read_bytes() == once  # twice is once
+    assert person.run("configure", host, "--remove").code == 0
+    assert docker(person).read_bytes() == before
+    assert docker(person).stat().st_mode & 0o777 == mode
+    assert ".config/docker-credential-acr/config.toml" not in person.files()
+
+
+def test_another_helper_comes_back(person: Program, host: str) -> None:
+    before = written(person, json.dumps({"credHelpers": {host: "desktop"}}))
+    assert person.run("configure", host, "--no-verify").code == 0
+    assert helpers(person) == {host: "acr"}
+    assert person.run("configure", host, "--remove").code == 0
+    assert docker(person).read_text() == before
+
+
+def test_another_table_of_the_settings_comes_back(person: Program, host: str) -> None:
+    text = f'[registries."{host}"]\nmethod = "azure-cli"\ntenant_id = "mine"\n'
+    path = person.settings(text)
+    assert person.run("configure", host, *BY_SECRET, "--no-verify").code == 0
+    assert "client-secret" in Path(path).read_text()
+    assert person.run("configure", host, "--remove").code == 0
+    assert Path(path).read_text() == text
+
+
+def test_a_dry_run_shows_it_and_changes_nothing(person: Program, host: str) -> None:
+    before = written(person, json.dumps({"auths": {host: {"auth": "CANARY-login"}}}))
+    person.secrets.add("CANARY-login")
+    person.own.add(str(docker(person)))
+    answer = person.run("configure", host, *BY_SECRET, "--dry-run")
+    assert answer.code == 0
+    assert b"+++ " in answer.out
+    assert b'+method = "client-secret"' in answer.out
+    assert docker(person).read_text() == before
+    assert person.files() == [".docker/config.json"]
+    assert person.azure.requests == []
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_login_in_the_file_goes_only_if_that_is_wanted(
+    person: Program, host: str, *, replace: bool
+) -> None:
+    written(person, json.dumps({"auths": {host: {"auth": "CANARY-login"}}}))
+    copy = str(docker(person)) + ".before-acr"
+    person.secrets.add("CANARY-login")
+    person.own |= {str(docker(person)), copy}
+    answer = person.run("configure", host, "--no-verify", *(["--replace"] if replace else []))
+    assert answer.code == 0
+    assert (b"still holds a login" in answer.err) is not replace
+    assert (host in json.loads(docker(person).read_text())["auths"]) is not replace
+    assert "CANARY-login" in Path(copy).read_text()
+
+
+def test_regions_and_podman(person: Program, host: str) -> None:
+    name, _, suffix = host.partition(".")
+    asked = ("configure", host, "--region", "westeurope", "--podman", "--no-verify")
+    assert person.run(*asked).code == 0
+    auth = Path(person.home, ".config", "containers", "auth.json")
+    expected = {host: "acr", f"{name}.westeurope.geo.{suffix}": "acr"}
+    assert json.loads(auth.read_text()) == {"credHelpers": expected}
+    assert not docker(person).exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"credHelpers": []}', '{"a": 1,}'])
+def test_a_file_that_cannot_be_read_is_left_alone(person: Program, host: str, content: str) -> None:
+    written(person, content)
+    answer = person.run("configure", host)
+    assert answer.code == 3
+    assert b"left as it is" in answer.err
+    assert docker(person).read_text() == content
+    assert person.files() == [".docker/config.json"]
+
+
+def test_a_link_to_dotfiles_stays_one(person: Program, host: str) -> None:
+    real = Path(person.home, "dotfiles.json")
+    real.write_text("{}")
+    docker(person).parent.mkdir()
+    docker(person).symlink_to(real)
+    assert person.run("configure", host, "--no-verify").code == 0
+    assert docker(person).is_symlink()
+    assert json.loads(real.read_text()) == {"credHelpers": {host: "acr"}}
+
+
+def test_a_sign_in_that_fails_is_told_and_the_files_stay(person: Program, host: str) -> None:
+    answer = person.run("configure", host, *BY_SECRET, AZURE_CLIENT_SECRET="CANARY-wrong")
+    assert answer.code == 4
+    assert b"configured, but the sign-in failed" in answer.err
+    assert b"help client-secret-refused" in answer.err
+    assert helpers(person) == {host: "acr"}
+
+
+class TestTheProgramOnPath:
+    def test_it_has_to_be_there(self, program: Program, host: str) -> None:
+        answer = program.run("configure", host)
+        assert answer.code == 1
+        assert b"help program-missing" in answer.err
+        assert program.files() == []
+
+    def test_a_namesake_is_no_help(self, program: Program, host: str) -> None:
+        other = Path(program.home, "bin", "docker-credential-acr")
+        other.parent.mkdir()
+        other.write_text("#!/bin/sh\necho docker-credential-acr 0.8.0\n")
+        other.chmod(0o755)
+        answer = program.run("configure", host, PATH=f"{other.parent}:/usr/bin:/bin")
+        assert answer.code == 1
+        assert b"another project's program" in answer.err
+        assert not docker(program).exists()
+
+
+@pytest.mark.parametrize("server", ["docker.io", "team.azurecr.io.example", "a b", ""])
+def test_a_host_that_is_not_ours_is_refused(person: Program, server: str) -> None:
+    answer = person.run("configure", server)
+    assert answer.code == 2
+    assert b"no Azure container registry" in answer.err
+    assert person.files() == []
+
+
+def test_a_domain_of_ones_own_needs_the_login_server(
+    person: Program, host: str, programs: Callable[[], Program]
+) -> None:
+    del programs
+    answer = person.run("configure", "images.example.com", "--login-server", host, "--no-verify")
+    assert answer.code == 0, answer
+    assert helpers(person) == {"images.example.com": "acr"}
+
+
+def test_settings_that_would_be_refused_are_not_written(person: Program, host: str) -> None:
+    answer = person.run("configure", host, "--method", "azure-cli", "--client-id", "x")
+    assert answer.code == 3
+    assert b"does not take this" in answer.err
+    assert person.files() == []
+
+
+def test_help_fits_a_screen(person: Program) -> None:
+    answer = person.run("configure", "--help", COLUMNS="100")
+    assert answer.code == 0
+    assert answer.out.count(b"\n") <= 40
+
+
+def test_the_program_is_found_where_it_is(person: Program) -> None:
+    assert shutil.which("docker-credential-acr", path=person.environ["PATH"]) == PATH
