@@ -132,7 +132,7 @@ def head(data: bytes | None) -> Kept | None:
 def _opened(data: bytes, seal: Seal) -> str | None:
     begins = _begins(data)
     try:
-        sealed = b64decode(data[len(begins) :], validate=False)
+        sealed = b64decode(data[len(begins) :].removesuffix(b"\n"), validate=True)
         if seal.key is None:
             return sealed.decode()
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415  it comes with msal
