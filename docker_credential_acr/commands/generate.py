@@ -26,6 +26,7 @@ _SPREADING_SECONDS = 90.0  # a new one takes about a minute to be known everywhe
 _KEEPING_SECONDS = 60.0  # a person may have to unlock a store
 _PAUSES = (1.0, 2.0, 4.0)  # seconds between two looks, and then the last of them again
 _DAY = 24 * 3600
+_ROUNDING = 1  # seconds by which Azure's answer may differ from what it was told
 
 
 def generate(chosen: RegistrySettings, who: Asker, days: int, terminal: Terminal) -> int:
@@ -39,7 +40,7 @@ def generate(chosen: RegistrySettings, who: Asker, days: int, terminal: Terminal
     marker = markers.find(chosen.host, who.environ)
     mine = marker if marker and marker.username == name else None
     slot = unused(slots, mine.expires if mine else None, time.time())
-    expires = int(time.time()) + days * _DAY
+    expires = _of_its_own(int(time.time()) + days * _DAY, slots)
     terminal.note(_what_stops(slots, slot, name))
     login = arm_registries.new_token_password(registry_id, name, slot, _text(expires), asking)
     problem: Failure | None = None
@@ -82,10 +83,17 @@ def unused(slots: list[Slot], kept: int | None, now: float) -> str:
 
     def order(slot: Slot) -> tuple[bool, bool, float]:
         expires = _seconds(slot.expires)
-        mine = kept is not None and abs(expires - kept) <= 1
+        mine = kept is not None and abs(expires - kept) <= _ROUNDING
         return not 0 < expires <= now, mine, _seconds(slot.made)
 
     return min(slots, key=order).name
+
+
+def _of_its_own(expires: int, slots: list[Slot]) -> int:
+    """Return *expires*, a little later where another password has it: the marker tells them by it."""
+    while any(abs(_seconds(slot.expires) - expires) <= _ROUNDING for slot in slots):
+        expires += 2 * _ROUNDING
+    return expires
 
 
 def _seconds(text: str | None) -> float:
