@@ -371,12 +371,26 @@ if [ "$verb" = store ]; then echo $$ >"$notes/pid"; read -r _ <"$notes/gate"; fi
 )
 
 
+def waits(pid: int) -> bool:
+    """Whether the process waits for its turn with a kept login; Linux shows what it has open."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        return any(
+            os.readlink(os.path.join(folder, name)).endswith("@login.lock")
+            for name in os.listdir(folder)
+        )
+    except OSError:  # closed or ended meanwhile
+        return False
+
+
 def test_a_get_waits_for_a_login_that_is_just_being_kept(program: Program, host: str) -> None:
-    """It must not tell that the login is lost while it is on its way."""
+    """It must not tell that the login is lost while it is on its way, nor answer the one of before."""
+    program.settings('store = "own"\n')
+    script(program, "own", KEEPS)
+    program.store(host, ADMIN, password(program))
     helper = script(program, "own", SLOW_TO_STORE)
     gate = os.path.join(helper.notes, "gate")
     os.mkfifo(gate)
-    program.settings('store = "own"\n')
     secret = password(program)
     keeping = program.start("store")
     assert keeping.stdin
@@ -386,6 +400,7 @@ def test_a_get_waits_for_a_login_that_is_just_being_kept(program: Program, host:
     keeping.stdin = None
     until(lambda: os.path.exists(os.path.join(helper.notes, "pid")))
     asking = program.asked(host)
+    until(lambda: asking.poll() is not None or waits(asking.pid))
     with open(gate, "w", encoding="utf-8") as file:
         file.write("on\n")
     assert program.finish(keeping, verb="store") == (0, b"", b"")
