@@ -97,8 +97,8 @@ def _elsewhere(given: bytes, who: Asker, watchdog: Watchdog) -> Reply:
 
 
 def _kept(host: str, username: str, secret: Secret, who: Asker) -> Reply:
-    from docker_credential_acr.settings import for_host, load  # noqa: PLC0415
     from docker_credential_acr.callers import told_apart  # noqa: PLC0415
+    from docker_credential_acr.settings import for_host, load  # noqa: PLC0415
 
     chosen = for_host(load(who.settings_path), host, who.environ)
     person = Person(who.environ, Deadline.after(deadline.DEFAULT_SECONDS), chosen.store)
