@@ -83,6 +83,11 @@ class Lab:
         user, password = self._ask("admin", host=host)
         return user, password
 
+    def repository_token(self, host: str, name: str) -> str:
+        """Make a repository token that may pull; answer its password."""
+        password: str = self._ask("repository_token", host=host, name=name)
+        return password
+
     @contextlib.contextmanager
     def registry(self, host: str, **settings: object) -> Iterator[None]:
         """Let a registry behave differently for a while."""

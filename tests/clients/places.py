@@ -3,9 +3,10 @@
 REGISTRY = "myregistry.azurecr.io"
 SECOND = "second.azurecr.io"
 ENTRA = "login.microsoftonline.com"
+ARM = "management.azure.com"
 AZURE = "203.0.113.10"  # not loopback: docker stops verifying TLS there
 METADATA = "169.254.169.254"
-NAMES = dict.fromkeys((REGISTRY, SECOND, ENTRA), AZURE)
+NAMES = dict.fromkeys((REGISTRY, SECOND, ENTRA, ARM), AZURE)
 
 BASE = f"{REGISTRY}/base"  # an image that is there from the start, in both registries
 

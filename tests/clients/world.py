@@ -38,6 +38,10 @@ class World:
         """Switch a registry's admin user on; answer user name and password."""
         return self._azure.add_admin(host)
 
+    def repository_token(self, host: str, name: str) -> str:
+        """Make a repository token that may pull; answer its password."""
+        return self._azure.add_repository_token(host, name)
+
     def run(
         self, argv: list[str], env: dict[str, str], cwd: str, stdin: str, timeout: float
     ) -> dict[str, object]:
