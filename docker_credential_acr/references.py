@@ -331,6 +331,11 @@ REFERENCES: dict[str, Reference] = {
         "Look for keys that end in _command in the settings of the node.",
         "Give the secret by a file, or use managed-identity or aks-node on nodes.",
     ),
+    "output-file": Reference(
+        "The file that --output names cannot be written: its folder is missing, not writable, or full.",
+        "ls -ld on its folder; df",
+        "Name a file in a folder that you can write to.",
+    ),
     "pod-annotation": Reference(
         "The kubelet hands over a pod's service-account token, and nothing says which app of Entra it stands for.",
         "kubectl get serviceaccount NAME -o yaml; serviceAccountToken settings under tokenAttributes in the CredentialProviderConfig",

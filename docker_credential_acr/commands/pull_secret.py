@@ -1,21 +1,25 @@
-"""``pull-secret HOST...``: a Secret for Kubernetes' imagePullSecrets, on standard output.
+"""``pull-secret HOST...``: Secrets for Kubernetes' imagePullSecrets, on standard output or in a file.
 
-It holds a registry token for each host, fresh from the registry: a token of three hours is of little use
+Each holds a registry token for every host, fresh from the registry: one of three hours is of little use
 to a cluster when half of it is over. Logins that docker gave us to keep are not handed to a cluster.
 """
 
 import argparse
 import json
+import os
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from docker_credential_acr import private_files
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.commands.proof import Proof, ours, prove
+from docker_credential_acr.errors import InputError
 from docker_credential_acr.exchange import jwt_claims
+from docker_credential_acr.private_files import Folder
 from docker_credential_acr.settings import RegistrySettings
 from docker_credential_acr.settings_keys import USER_NAMES
 from docker_credential_acr.terminal import Terminal
@@ -31,9 +35,22 @@ _MARK = "docker-credential-acr"  # before the slash of an annotation
 def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("hosts", nargs="+", metavar="HOST", help="a registry, such as NAME.azurecr.io")
-    add("--name", required=True, type=_name, help="the Secret's name")
-    add("--namespace", type=_namespace, help="its namespace; left out, kubectl's own")
-    add("--format", choices=("yaml", "json"), default="yaml", help="yaml unless given")
+    add("--name", default="acr-pull", type=_name, help="the Secret's name, acr-pull unless given")
+    add(
+        "--namespace",
+        action="append",
+        type=_namespace,
+        help="its namespace; left out, kubectl's own; given again, one Secret for each",
+    )
+    add(
+        "--format",
+        choices=("yaml", "json", "docker"),
+        default="yaml",
+        help="yaml unless given; docker: what is in it, for programs that read Docker's config",
+    )
+    add(
+        "--output", metavar="FILE", help="write it there, for nobody else to read; - is this output"
+    )
 
 
 def _name(text: str) -> str:
@@ -54,10 +71,26 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
     for server in given.hosts:
         host, who = ours(server, environ)
         found[host] = prove(host, _for_clusters(who))
-    secret = _secret(found, given.name, given.namespace)
-    text = json.dumps(secret, indent=2) + "\n" if given.format == "json" else _yaml(secret)
-    terminal.out.write(text)  # not by tell: this secret is what was asked for
+    names = dict.fromkeys(given.namespace or [None])
+    secrets = [_secret(found, given.name, namespace) for namespace in names]
+    text = {
+        "yaml": "---\n".join(map(_yaml, secrets)),
+        "json": _json(secrets),
+        "docker": _config(found) + "\n",
+    }[given.format]
+    if given.output and given.output != "-":
+        _write(given.output, text)
+    else:
+        terminal.out.write(text)  # not by tell: this secret is what was asked for
     return 0
+
+
+def _write(path: str, text: str) -> None:
+    folder, name = os.path.split(path)
+    if not private_files.save(Folder(folder or ".", None), name, text.encode()):
+        raise InputError(
+            f"{path} cannot be written", "check its folder and who may write there", "output-file"
+        )
 
 
 def _for_clusters(who: Asker) -> Asker:
@@ -68,13 +101,16 @@ def _for_clusters(who: Asker) -> Asker:
     return replace(who, stamped=who.stamped + _OWNER, adjust=adjust, logins=False)
 
 
-def _secret(found: Mapping[str, Proof], name: str, namespace: str | None) -> dict[str, Any]:
+def _config(found: Mapping[str, Proof]) -> str:
     auths = {}
     for host, proof in found.items():
         password = proof.secret.reveal()
         both = b64encode(f"{proof.username}:{password}".encode()).decode()
         auths[host] = {"username": proof.username, "password": password, "auth": both}
-    config = json.dumps({"auths": auths}, separators=(",", ":")).encode()
+    return json.dumps({"auths": auths}, separators=(",", ":"))
+
+
+def _secret(found: Mapping[str, Proof], name: str, namespace: str | None) -> dict[str, Any]:
     metadata = {
         "name": name,
         **({"namespace": namespace} if namespace else {}),
@@ -86,7 +122,7 @@ def _secret(found: Mapping[str, Proof], name: str, namespace: str | None) -> dic
         "kind": "Secret",
         "metadata": {key: value for key, value in metadata.items() if value},
         "type": "kubernetes.io/dockerconfigjson",
-        "data": {".dockerconfigjson": b64encode(config).decode()},
+        "data": {".dockerconfigjson": b64encode(_config(found).encode()).decode()},
     }
 
 
@@ -112,6 +148,12 @@ def _times(found: Mapping[str, Proof]) -> dict[str, str]:
 
 def _clock(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _json(secrets: Sequence[Mapping[str, Any]]) -> str:
+    """Return one object: the one Secret, or a list of several."""
+    several = {"apiVersion": "v1", "kind": "List", "items": secrets}
+    return json.dumps(several if len(secrets) > 1 else secrets[0], indent=2) + "\n"
 
 
 def _yaml(value: Mapping[str, Any], indent: str = "") -> str:

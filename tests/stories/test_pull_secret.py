@@ -1,6 +1,8 @@
 """`pull-secret`: what it prints is a Secret that a cluster takes, and nothing else."""
 
 import json
+import os
+import stat
 import time
 from base64 import b64decode
 from datetime import UTC, datetime
@@ -71,6 +73,16 @@ def test_json_is_the_same(program: Program, host: str) -> None:
     assert secret(as_json)
 
 
+def test_dockers_config_is_what_is_in_it(program: Program, host: str) -> None:
+    path = os.path.join(program.home, "config.json")
+    program.own.add(path)
+    assert program.run("pull-secret", host, "--format=docker", "--output", path).code == 0
+    found = secret(program.run("pull-secret", host))
+    assert found["metadata"]["name"] == "acr-pull"
+    with open(path, encoding="ascii") as file:
+        assert json.load(file)["auths"] == auths(found)
+
+
 def test_it_says_when_it_is_over(program: Program, host: str) -> None:
     """The first of its tokens counts."""
     other = new_host()
@@ -89,6 +101,36 @@ def clock(seconds: int) -> str:
 def test_without_a_namespace_it_is_kubectls(program: Program, host: str) -> None:
     found = secret(program.run("pull-secret", host, "--name", "acr"))
     assert "namespace" not in found["metadata"]
+
+
+def test_one_for_each_namespace(program: Program, host: str) -> None:
+    """With one sign-in, and the same content."""
+    spaces = ("--namespace", "a", "--namespace=b", "--namespace=a")
+    as_yaml = program.run("pull-secret", host, "--name", "acr", *spaces)
+    found = list(yaml.safe_load_all(as_yaml.out))
+    assert [each["metadata"]["namespace"] for each in found] == ["a", "b"]
+    assert found[0]["data"] == found[1]["data"]
+    as_json = program.run("pull-secret", host, "--name", "acr", *spaces, "--format", "json")
+    several = json.loads(as_json.out)
+    assert several == {"apiVersion": "v1", "kind": "List", "items": found}
+    for each in found:
+        kubernetes_validate.validate(each, "1.34", strict=True)
+    assert program.exchanges(host) == 1
+
+
+def test_a_file_is_for_nobody_else(program: Program, host: str) -> None:
+    path = os.path.join(program.home, "secret.yaml")
+    program.own.add(path)
+    answer = program.run("pull-secret", host, *NAMED, "--output", path)
+    assert answer == Answer(0, b"", b"")
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    with open(path, "rb") as file:
+        content = file.read()
+    assert content == program.run("pull-secret", host, *NAMED, "--output", "-").out
+    assert program.unfinished() == []
+    answer = program.run("pull-secret", host, *NAMED, "--output", "/nowhere/secret.yaml")
+    assert (answer.code, answer.out) == (2, b"")
+    assert b"output-file" in answer.err
 
 
 def test_its_token_has_a_life_before_it(program: Program, host: str) -> None:
@@ -127,7 +169,6 @@ def test_one_refusal_and_nothing_is_printed(program: Program, host: str) -> None
     "arguments",
     [
         (),
-        ("a.azurecr.io",),
         ("a.azurecr.io", "--name", "UPPER"),
         ("a.azurecr.io", "--name", "a\nb"),
         ("a.azurecr.io", "--name", "x" * 254),
