@@ -89,6 +89,7 @@ class Registry:
     missing: bool = False  # no such name: the proxy answers 502, a direct call 404
     throttled: int | None = None  # seconds for Retry-After
     anonymous_pull: bool = False
+    abac: bool = False  # rights for each repository: tokens carry aad_identity (acr.md 1.7)
     admin_enabled: bool = False
     admin_passwords: list[str] = field(default_factory=list)
     repository_tokens: dict[str, RepositoryToken] = field(default_factory=dict)
@@ -230,6 +231,8 @@ class Registries:
             "permissions": {"Actions": ["read", "write"], "NotActions": None},
             "roles": [],
         }
+        if registry.abac:
+            claims["aad_identity"] = {"oid": entra["oid"]}
         return self._directory.keep(self._directory.signer.sign(claims))
 
     def _envelope(self, registry: Registry, grant: str, subject: str, life: int) -> Claims:

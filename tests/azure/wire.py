@@ -167,6 +167,7 @@ class Handler(BaseHTTPRequestHandler):
         bodiless = tunnel or call.method == "HEAD" or reply.status in (204, 304)
         if isinstance(reply.body, bytes) and not tunnel and reply.status not in (204, 304):
             headers.setdefault("content-length", str(len(reply.body)))
+        headers.setdefault("date", self.date_time_string())
         chunked = not bodiless and "content-length" not in headers
         self.send_response_only(reply.status)
         for name, value in headers.items():

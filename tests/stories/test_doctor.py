@@ -1,0 +1,250 @@
+"""`doctor`: one line for each check, one fix for each fault, and a report that holds no secret."""
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.azure import PULL, FakeAzure, Hang, SelfSigned, Status
+from tests.stories.program import PATH, Program, new_host
+
+SECTIONS = ("Installation", "Files", "Network", "Clock", "Identity", "Registry", "Permission")
+
+
+@pytest.fixture
+def person(program: Program) -> Program:
+    """Somebody who has the program on PATH, as an installation has it."""
+    program.environ["PATH"] = f"{os.path.dirname(PATH)}:/usr/bin:/bin"
+    return program
+
+
+def report(program: Program, *arguments: str, **changes: str | None) -> dict[str, Any]:
+    answer = program.run("doctor", *arguments, "--json", stdin=b"", **changes)
+    assert answer.err == b"", answer
+    found: dict[str, Any] = json.loads(answer.out)
+    assert found["schema_version"] == 1
+    failed = sum(each["level"] == "failed" for each in found["findings"])
+    assert answer.code == (1 if failed else 0)
+    assert found["counts"]["failed"] == failed
+    return found
+
+
+def levels(found: Mapping[str, Any], section: str) -> list[str]:
+    return [each["level"] for each in found["findings"] if each["section"] == section]
+
+
+def failures(found: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The faults; each has a fix and a page that explains it."""
+    failed = [each for each in found["findings"] if each["level"] == "failed"]
+    assert all(each["fix"] and each["reference"] for each in failed)
+    return failed
+
+
+def test_all_is_well(person: Program, host: str) -> None:
+    assert person.run("configure", host, "--no-verify").code == 0
+    answer = person.run("doctor", host, "--repository", "team/app")
+    text = answer.out.decode()
+    assert answer[::2] == (0, b"")
+    titles = [line for line in text.splitlines() if line and not line.startswith(" ")][:-1]
+    assert tuple(titles) == SECTIONS
+    assert "FAIL" not in text
+    for part in ("may pull: team/app", "may push: team/app", "good for 3 h", "audience https://"):
+        assert part in text
+
+
+def test_nothing_of_it_comes_from_the_cache(person: Program, host: str) -> None:
+    assert person.get(host).secret
+    found = report(person, host, AZURE_CLIENT_SECRET="CANARY-wrong")
+    assert [each["reference"] for each in failures(found)] == ["client-secret-refused"]
+    assert levels(found, "Registry") == levels(found, "Permission") == ["skipped"]
+    assert levels(found, "Network").count("failed") == 0
+
+
+def test_it_leaves_the_cache_as_it_is(person: Program, host: str) -> None:
+    report(person, host)
+    assert person.entries() == []
+
+
+class TestPermission:
+    @pytest.mark.parametrize("abac", [True, False])
+    def test_push_and_pull_are_told_apart(
+        self, person: Program, host: str, *, abac: bool, azure: FakeAzure
+    ) -> None:
+        azure.registry(host).abac = abac
+        reader = azure.add_service_principal(secret="CANARY-reader", roles=PULL)
+        identity = {"AZURE_CLIENT_ID": reader.client_id, "AZURE_CLIENT_SECRET": "CANARY-reader"}
+        found = report(person, host, "--repository", "team/app", **identity)
+        told = {each["text"]: each for each in found["findings"] if each["section"] == "Permission"}
+        assert told["may pull: team/app"]["level"] == "ok"
+        missing = told["may not push: team/app"]
+        assert missing["level"] == "warning"
+        role = "Container Registry Repository Writer" if abac else "AcrPush"
+        assert role in missing["fix"]
+        assert any("ABAC" in text for text in told) is abac
+
+    def test_another_repository_may_be_closed(
+        self, person: Program, host: str, azure: FakeAzure
+    ) -> None:
+        reader = azure.add_service_principal(secret="CANARY-some", roles={"open/*": PULL["*"]})
+        identity = {"AZURE_CLIENT_ID": reader.client_id, "AZURE_CLIENT_SECRET": "CANARY-some"}
+        found = report(person, host, "--repository", "closed/app", **identity)
+        (failure,) = failures(found)
+        assert failure["text"] == "may not pull: closed/app"
+        assert "AcrPull" in failure["fix"]
+
+    def test_without_a_repository_it_says_how_to_ask(self, person: Program, host: str) -> None:
+        found = report(person, host)
+        assert levels(found, "Permission") == ["skipped"]
+        assert "--repository" in found["findings"][-1]["fix"]
+
+
+class TestTheWay:
+    def test_a_firewall(self, person: Program, host: str, azure: FakeAzure) -> None:
+        azure.registry(host).firewall = True
+        found = report(person, host)
+        assert "registry-firewall" in {each["reference"] for each in failures(found)}
+
+    def test_a_certificate_that_nobody_trusts(
+        self, person: Program, host: str, azure: FakeAzure
+    ) -> None:
+        azure.fault("tls", SelfSigned(), host=host)
+        found = report(person, host)
+        assert {each["reference"] for each in failures(found)} == {"tls-untrusted"}
+        assert levels(found, "Identity") == ["ok", "ok", "ok"]  # checks know nothing of each other
+
+    def test_a_clock_that_is_wrong(self, person: Program, host: str, azure: FakeAzure) -> None:
+        past = {
+            "Date": "Tue, 01 Jan 2019 00:00:00 GMT",
+            "WWW-Authenticate": f'Bearer realm="https://{host}/oauth2/token"',
+        }
+        azure.fault("challenge", Status(401, past), host=host)
+        (failure,) = failures(report(person, host))
+        assert failure["reference"] == "clock-wrong"
+
+    def test_a_challenge_that_points_elsewhere(
+        self, person: Program, host: str, azure: FakeAzure
+    ) -> None:
+        elsewhere = {"WWW-Authenticate": 'Bearer realm="https://attacker.example/token"'}
+        azure.fault("challenge", Status(401, elsewhere), host=host)
+        found = report(person, host)
+        (warning,) = [each for each in found["findings"] if "elsewhere" in each["text"]]
+        assert warning["level"] == "warning"
+
+    def test_a_registry_that_says_nothing_costs_its_budget_and_no_more(
+        self, person: Program, host: str, azure: FakeAzure
+    ) -> None:
+        azure.fault("challenge", Hang(), host=host)
+        found = report(person, host)
+        assert levels(found, "Registry") == ["ok"]
+        assert failures(found)[0]["section"] == "Network"
+        assert found["seconds"] < 25
+
+    def test_a_name_that_is_not_there(self, person: Program, azure: FakeAzure) -> None:
+        gone = new_host()
+        azure.registry(gone).missing = True
+        found = report(person, gone)
+        assert failures(found)[0]["section"] == "Network"
+
+
+class TestThisMachine:
+    def test_before_anything_is_configured(self, person: Program) -> None:
+        answer = person.run("doctor", "--pre")
+        assert answer[::2] == (0, b"")
+        assert b"client-secret: has something to try" in answer.out
+        assert b"docker asks it for no registry yet" in answer.out
+        assert person.azure.requests == []
+
+    def test_a_namesake_in_front(self, person: Program, host: str) -> None:
+        other = Path(person.home, "bin", "docker-credential-acr")
+        other.parent.mkdir()
+        other.write_text("#!/bin/sh\necho 0.8.0\n")
+        other.chmod(0o755)
+        person.environ["PATH"] = f"{other.parent}:{person.environ['PATH']}"
+        found = report(person, host)
+        assert "program-foreign" in {each["reference"] for each in failures(found)}
+
+    def test_docker_auth_config_wins(self, person: Program, host: str) -> None:
+        found = report(person, host, DOCKER_AUTH_CONFIG="{}")
+        (warning,) = [each for each in found["findings"] if "DOCKER_AUTH_CONFIG" in each["text"]]
+        assert warning["level"] == "warning"
+
+    def test_broken_settings(self, person: Program, host: str) -> None:
+        person.settings("[defaults]\nmethd = 1\n")
+        answer = person.run("doctor", host)
+        assert answer.code == 3  # nobody can say whose registries are ours
+        assert b'did you mean "method"?' in answer.err
+        found = report(person, "--pre")
+        assert [each["reference"] for each in failures(found)] == ["settings-invalid"]
+
+    def test_a_cache_that_cannot_be_written(self, person: Program, host: str) -> None:
+        blocked = Path(person.home, "file")
+        blocked.write_text("")
+        found = report(person, host, ACR_CRED_CACHE_DIR=str(blocked))
+        assert "no-cache" in {each["reference"] for each in failures(found)}
+        assert levels(found, "Registry") == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "begins"),
+    [("GITHUB_ACTIONS", "::error title="), ("TF_BUILD", "##vso[task.logissue type=error]")],
+)
+def test_annotations(person: Program, host: str, variable: str, begins: str) -> None:
+    changes = {"AZURE_CLIENT_SECRET": "CANARY-wrong", variable: "true"}
+    answer = person.run("doctor", host, "--ci", **changes)
+    assert answer.code == 1
+    lines = [line for line in answer.out.decode().splitlines() if line.startswith(begins)]
+    assert len(lines) == 1
+    assert "client secret" in lines[0]
+    assert "fix: " in lines[0]
+
+
+class TestBundle:
+    def test_what_is_in_it_holds_no_secret(self, person: Program, host: str) -> None:
+        person.settings(
+            f'[registries."{host}"]\nmethod = "client-secret"\n'
+            'client_secret_command = ["printf", "CANARY-argument"]\n'
+        )
+        person.own.add(os.path.join(person.home, ".config/docker-credential-acr/config.toml"))
+        config = Path(person.home, ".docker", "config.json")
+        config.parent.mkdir()
+        config.write_text(json.dumps({"auths": {host: {"auth": "CANARY-login"}}}))
+        person.own.add(str(config))
+        path = Path(person.home, "report.zip")
+        answer = person.run("doctor", host, "--bundle", str(path), HTTPS_PROXY=proxy(person))
+        assert b"report.zip" in answer.err
+        with zipfile.ZipFile(path) as made:
+            parts = {name: made.read(name).decode() for name in made.namelist()}
+        assert set(parts) == {
+            "doctor.json",
+            "versions.json",
+            "environment.json",
+            "settings.json",
+            "docker-config.json",
+        }
+        assert not [name for name, text in parts.items() if "CANARY" in text]
+        assert not [
+            (name, secret[:20])
+            for name, text in parts.items()
+            for secret in person.azure.secrets
+            if secret in text
+        ]
+        assert json.loads(parts["docker-config.json"])["docker"]["logins"] == [host]
+        assert json.loads(parts["environment.json"])["AZURE_CLIENT_SECRET"] == "(set)"
+        assert path.stat().st_mode & 0o777 == 0o600
+
+    def test_a_file_that_is_there_is_left_alone(self, person: Program, host: str) -> None:
+        path = Path(person.home, "mine.zip")
+        path.write_text("mine")
+        answer = person.run("doctor", host, "--bundle", str(path))
+        assert answer.code == 2
+        assert b"help bundle-not-written" in answer.err
+        assert path.read_text() == "mine"
+
+
+def proxy(program: Program) -> str:
+    """The proxy's address with a password in it."""
+    return program.environ["HTTPS_PROXY"].replace("://", "://dana:CANARY-proxy@")
