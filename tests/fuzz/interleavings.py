@@ -24,7 +24,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from docker_credential_acr import asker, cache, credentials, entry, private_files, renewal
-from docker_credential_acr.commands import docker_login
+from docker_credential_acr.commands import docker_logout
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.private_files import Folder
 from docker_credential_acr.watchdog import Watchdog
@@ -170,7 +170,7 @@ class Stage:
         answers = [one.result, other.result]
         assert all(isinstance(answer, bytes) for answer in answers), answers
         assert self.kept(host) in (None, *answers)
-        assert forgetting.result == 0
+        assert forgetting.result == 0, forgetting.result
         if scheduler.order[-1] == "erase":
             assert self.kept(host) is None
         assert self.azure.count("exchange") <= 3
@@ -208,8 +208,8 @@ class Stage:
         credentials.renew(host, self.who, Deadline.after(20), lambda _: Deadline.after(20))
 
     def forget(self, host: str) -> int:
-        nobody = cast("Watchdog", SimpleNamespace(host=b""))  # it is told the host and not asked
-        return docker_login.erase(host.encode(), os.environ, nobody).code
+        nobody = cast("Watchdog", SimpleNamespace(host=b"", at_end=[]))  # it is told and not asked
+        return docker_logout.erase(host.encode(), os.environ, nobody).code
 
     def kept(self, host: str) -> bytes | None:
         name = entry.file_name(host, self.who.stamped)

@@ -6,7 +6,7 @@
 import os
 import random
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 LONG = os.environ.get("ACR_TESTS_LONG") == "1"
 
@@ -21,14 +21,18 @@ def numbers(seed: int) -> random.Random:
     return random.Random(None if LONG else seed)
 
 
-def examples(quick: int, long: int, steps: int = 50) -> settings:
-    """So many examples; a failing one is printed as code that brings it back."""
+def examples(quick: int, long: int, steps: int = 50, *, processes: bool = False) -> settings:
+    """So many examples; a failing one is printed as code that brings it back.
+
+    With *processes* it is not made smaller first: that would start thousands of them.
+    """
     return settings(
         max_examples=many(quick, long),
-        stateful_step_count=steps,
+        stateful_step_count=many(steps, 50),
         derandomize=not LONG,
         database=None,
         deadline=None,  # a busy machine is no mistake
         print_blob=True,
+        phases=[Phase.explicit, Phase.generate] if processes else tuple(Phase),
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )

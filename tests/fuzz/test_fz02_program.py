@@ -209,7 +209,7 @@ def starting(program: Program) -> Callable[[Case], Answer]:
     return lambda case: start(program, case)
 
 
-@examples(quick=150, long=5000)
+@examples(quick=150, long=5000, processes=True)
 @given(case=cases())
 def test_fz2_any_start(
     tried: Callable[[int], None], starting: Callable[[Case], Answer], case: Case

@@ -225,7 +225,7 @@ def az(program: Program) -> Callable[[bytes, bytes, int], Answer]:
     return ask
 
 
-@examples(quick=40, long=20_000)
+@examples(quick=40, long=20_000, processes=True)
 @given(out=bodies(), err=bodies(), code=st.sampled_from([0, 0, 0, 1, 2, 255]))
 def test_fz5_az(
     tried: Callable[[int], None],

@@ -140,6 +140,7 @@ class Days(RuleBasedStateMachine):
             damaged(path, how)
             self.program.own |= {path, path + ".other"}
             self.known.pop((host, who))
+            self.get(number, who)
 
     @rule(number=HOSTS, who=PEOPLE, left=st.sampled_from([-60, 1, 30, 600, 899]))
     def time_passes(self, number: int, who: str, left: int) -> None:
@@ -161,6 +162,8 @@ class Days(RuleBasedStateMachine):
                     assert answer.secret == known.token, "old, and good while it is not renewed"
                 if host in self.refused:
                     os.remove(path)
+                else:
+                    self.get(number, who)
 
     @rule(number=HOSTS, who=PEOPLE, clock=CLOCKS)
     def another_clock(self, number: int, who: str, clock: str) -> None:
@@ -180,9 +183,8 @@ class Days(RuleBasedStateMachine):
         if known and abs(now - known.issued + AHEAD) > 5 and good:
             assert answer.secret == known.token
         cached = self.program.exchanges(host) == before
-        self.answered(
-            host, who, answer, shift if cached else 0
-        )  # a new one is right, the clock is not
+        # A token that the registry has just issued is right, and the clock is not.
+        self.answered(host, who, answer, shift if cached else 0)
         if not self.is_fresh(host, who):
             self.known.pop((host, who))
 
@@ -290,6 +292,8 @@ def test_fz7_days(
         return Days(program, azure, tried)
 
     factory = cast("type[RuleBasedStateMachine]", days)  # any callable will do
-    run_state_machine_as_test(factory, settings=examples(quick=6, long=200, steps=15))
+    run_state_machine_as_test(
+        factory, settings=examples(quick=6, long=200, steps=20, processes=True)
+    )
     for home in homes:
         shutil.rmtree(home)
