@@ -17,6 +17,7 @@ from docker_credential_acr.errors import Failure, NoCredential
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from docker_credential_acr.methods.contract import Login
     from docker_credential_acr.settings import RegistrySettings
 
 _JITTER = 0.1  # of a life of 3 h: 18 minutes
@@ -160,7 +161,7 @@ def _new_entry(
         raise _EachCaller
     deadline = prepare(chosen)
     begins = entry.head(host, who.stamped)
-    found = sign_in.obtain(chosen, who, deadline, _notes(_data(host, who), begins))
+    found = sign_in.obtain(chosen, who, deadline, *_last(_data(host, who), begins))
     answer = cache.rendered(found.username, found.secret.reveal())
     _log(f"{host}: credential obtained with {chosen.method}, good until {found.expires}")
     prompts = _runs_commands(chosen) or callers.person(chosen)  # a keyring may ask for its password
@@ -192,15 +193,20 @@ def times(issued: int, expires: int, min_ttl: int, *, ahead: bool) -> tuple[int,
     return issued, min(until, int(ages)) if ahead else until, until, expires
 
 
-def _notes(data: bytes | None, begins: bytes) -> dict[str, object]:
-    """Return the notes of this asker's last entry, even of one that has expired."""
+def _last(data: bytes | None, begins: bytes) -> "tuple[dict[str, object], Login | None]":
+    """Return the notes of this asker's last entry, and its answer, even of one that has expired."""
+    from docker_credential_acr.methods.contract import Login  # noqa: PLC0415  this process signs in
+    from docker_credential_acr.secret import Secret  # noqa: PLC0415
+
     if data is None or not data.startswith(begins):
-        return {}
+        return {}, None
     try:
-        found = json.loads(data[len(begins) :].split(b"\n", 4)[4])
-    except (ValueError, IndexError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        _, answer, _, again, told = data[len(begins) :].split(b"\n", 4)
+        notes, found = json.loads(told), json.loads(b"{" + answer)
+        login = Login(found["Username"], Secret(found["Secret"])) if answer == again else None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return {}, None
+    return (notes if isinstance(notes, dict) else {}), login
 
 
 def _log(text: str) -> None:

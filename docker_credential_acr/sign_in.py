@@ -26,13 +26,13 @@ from docker_credential_acr.exchange import RegistryToken
 from docker_credential_acr.log import log
 from docker_credential_acr.managing import for_arm, with_endpoints
 from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS
-from docker_credential_acr.methods.contract import EntraToken
+from docker_credential_acr.methods.contract import EntraToken, Login, Offer
 from docker_credential_acr.secret import Secret
 from docker_credential_acr.settings import RegistrySettings
 from docker_credential_acr.verification import verified
 
 _ENTRA_SECONDS = 300  # what a shared Entra token must have left
-_UNSETTLED_SECONDS = 60  # until a new password of a repository token is known everywhere
+_UNSETTLED_SECONDS = 60  # until a new password is known everywhere, or somebody can be asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,18 @@ class _Errand:
 
 
 def obtain(
-    chosen: RegistrySettings, who: Asker, deadline: Deadline, notes: Mapping[str, object]
+    chosen: RegistrySettings,
+    who: Asker,
+    deadline: Deadline,
+    notes: Mapping[str, object],
+    last: Login | None = None,
 ) -> Obtained:
-    """Return what *chosen* has for its host; *notes* are those of the last time. Raises Failure."""
+    """Return what *chosen* has for its host; *notes* and *last* are those of the last time.
+
+    Raises Failure.
+    """
     if chosen.method in LOGIN_METHODS:
-        return _login(chosen, who, deadline, notes)
+        return _login(chosen, who, deadline, notes, last)
     token, audience = registry_token(chosen, who, deadline)
     found = {"method": chosen.method, "audience": audience}
     return Obtained(
@@ -96,19 +103,38 @@ def obtain(
 
 
 def _login(
-    chosen: RegistrySettings, who: Asker, deadline: Deadline, notes: Mapping[str, object]
+    chosen: RegistrySettings,
+    who: Asker,
+    deadline: Deadline,
+    notes: Mapping[str, object],
+    last: Login | None,
 ) -> Obtained:
-    """Return the login that the registry takes; it says nothing of its life, so it is verified often."""
+    """Return the login that the registry takes; it says nothing of its life, so it is verified often.
+
+    Where nobody can be asked for the passwords, the *last* one is served while the registry takes it.
+    """
     began = int(time())  # before they are read: one renewed from now on is served no longer
     told = request(chosen, who, deadline)
-    offer = LOGIN_METHODS[chosen.method].offer(
-        chosen.options, told, lambda: for_arm(chosen, who, deadline)
-    )
-    found = verified(chosen.login_server, offer, notes.get("passwords"), deadline)
-    life = chosen.password_ttl if found.settled else min(_UNSETTLED_SECONDS, chosen.password_ttl)
-    told_next = {"method": chosen.method, "passwords": found.marks}
+    known, settled = notes.get("passwords"), True
+    try:
+        offer = LOGIN_METHODS[chosen.method].offer(
+            chosen.options, told, lambda: for_arm(chosen, who, deadline)
+        )
+    except Unreachable as failure:
+        if last is None:
+            raise
+        log.debug("%s: %s; is the last password good still?", chosen.host, failure.what)
+        offer, settled = _last_offer(last, failure), False
+    found = verified(chosen.login_server, offer, known, deadline)
+    told_next = {"method": chosen.method, "passwords": found.marks if settled else known}
+    soon = not (settled and found.settled)
+    life = min(_UNSETTLED_SECONDS, chosen.password_ttl) if soon else chosen.password_ttl
     username, secret = found.login.username, found.login.secret
     return Obtained(username, secret, began, began + life, 0, told_next)
+
+
+def _last_offer(last: Login, failure: Failure) -> Offer:
+    return Offer((last,), lambda _: failure)
 
 
 def registry_token(

@@ -198,6 +198,44 @@ class TestAdminUser:
         assert b"management.azure.com" in answer.out
         assert admin.azure.count("token") == 0
 
+    def test_while_nobody_can_list_them_the_last_one_is_served(
+        self, admin: Program, host: str
+    ) -> None:
+        """As long as the registry takes it, and looked at every minute; its turn is remembered."""
+        passwords = admin.azure.registry(host).admin_passwords
+        admin.get(host)
+        passwords[1] = second = "CANARY-second"
+        admin.secrets.add(second)
+        end(admin, host)
+        assert admin.get(host).secret == second
+        for fault, kind in ((Reset(), "arm"), (Status(503), "arm"), (Status(503), "sign-in")):
+            admin.azure.fault(kind, fault)
+            end(admin, host)
+            assert admin.get(host).secret == second
+            assert life(admin, host) == 60
+            admin.azure.clear_faults()
+        end(admin, host)
+        assert admin.get(host).secret == second
+        assert life(admin, host) == 600
+
+    def test_what_the_registry_refuses_is_not_served_whoever_is_down(
+        self, admin: Program, host: str
+    ) -> None:
+        admin.get(host)
+        admin.azure.registry(host).admin_passwords[:] = ["CANARY-new", "CANARY-newer"]
+        admin.azure.fault("arm", Reset())
+        end(admin, host)
+        assert admin.get(host).reference == "unreachable"
+
+    def test_who_may_no_longer_list_them_has_none(self, admin: Program, host: str) -> None:
+        """A refusal is no outage."""
+        admin.get(host)
+        end(admin, host)
+        admin.azure.arm.denied = True
+        answer = admin.get(host)
+        admin.azure.arm.denied = False
+        assert answer.reference == "arm-denied"
+
     def test_nobody_falls_to_it(self, program: Program, host: str) -> None:
         """It is enabled, the identity is refused, and that is that."""
         program.azure.add_admin(host)
