@@ -125,6 +125,37 @@ class TestMistakes:
                 "it takes no options",
             ),
             (
+                '[registries."*.azurecr.io"]\nmethod = "admin-user"\npassword_file = "/x"',
+                '3:1: [registries."*.azurecr.io"] password_file',
+                "this belongs to one registry, and this table is for many",
+                "a table of its own",
+            ),
+            (
+                "[defaults]\nmethod = 'repository-token'\ntoken_name = 'robot'",
+                "3:1: [defaults] token_name",
+                "this belongs to one registry",
+                "a table of its own",
+            ),
+            (
+                '[registries."team.azurecr.io"]\nmethod = "admin-user"\nclient_id = "x"',
+                '3:1: [registries."team.azurecr.io"] client_id',
+                "the method admin-user does not take this",
+                "password_file",
+            ),
+            (
+                '[registries."team.azurecr.io"]\nmethod = "admin-user"\n'
+                'sign_in = "client-certificate"\npassword_env = "X"',
+                '4:1: [registries."team.azurecr.io"] password_env',
+                "admin-user and client-certificate both take this",
+                "a certificate that needs no password",
+            ),
+            (
+                '[registries."team.azurecr.io"]\nmethod = "admin-user"\nregistry_id = "team"',
+                '3:1: [registries."team.azurecr.io"] registry_id',
+                "not the resource id of a registry",
+                "/subscriptions/ID/",
+            ),
+            (
                 '[registries."https://team.azurecr.io"]',
                 "1:2: [registries] https://team.azurecr.io",
                 "not a registry host",

@@ -555,6 +555,23 @@ class TestArm:
         known = self.ask(azure, "GET", "/tokens/robot").json()["properties"]["credentials"]
         assert [entry["name"] for entry in known["passwords"]] == ["password1", "password2"]
 
+    @pytest.mark.parametrize("header", ["Location", "Azure-AsyncOperation"])
+    def test_an_operation_that_takes_a_while(self, azure: FakeAzure, header: str) -> None:
+        azure.add_repository_token("arm.azurecr.io", "slow")
+        azure.arm.announces = (header,)
+        try:
+            begun = self.ask(azure, "POST", "/generateCredentials", tokenId="/x/tokens/slow")
+        finally:
+            azure.arm.announces = ()
+        assert begun.status_code == 202
+        looks = [
+            requests.get(begun.headers[header], headers=bearer(azure.access_token(ARM)), timeout=10)
+            for _ in range(2)
+        ]
+        going_on = {"Location": 202, "Azure-AsyncOperation": 200}[header]
+        assert [look.status_code for look in looks] == [going_on, 200]
+        assert "slow" in looks[-1].text
+
     def test_who_may_not(self, azure: FakeAzure) -> None:
         azure.arm.denied = True
         try:
