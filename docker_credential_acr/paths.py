@@ -63,12 +63,15 @@ def cache_folder(get: "Lookup") -> "str | None":
         return None
     base = get("ACR_CRED_CACHE_DIR")
     if not base or not os.path.isabs(base):
-        base = _folder(get, "LOCALAPPDATA", "XDG_CACHE_HOME", "/.cache", "/Library/Caches")
+        # The kubelet is root without HOME, and on many a node root's own folder cannot be written to.
+        homeless = os.name != "nt" and not (get("HOME") or get("XDG_CACHE_HOME") or os.geteuid())
+        names = "LOCALAPPDATA", "XDG_CACHE_HOME", "/.cache", "/Library/Caches"
+        base = None if homeless else _folder(get, *names)
     if os.name == "nt":
         return base and f"{base}/{NAME}"
     if base:
         return f"{base}/{NAME}-{os.geteuid()}"
-    return None if os.geteuid() else "/run/" + NAME  # the kubelet is root without HOME
+    return None if os.geteuid() else "/run/" + NAME
 
 
 def data_folder(get: "Lookup") -> "str | None":

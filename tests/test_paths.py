@@ -75,6 +75,11 @@ class TestCache:
     def test_the_kubelet_has_no_home(self) -> None:
         environ = {"HOME": "relative"}
         assert paths.cache_folder(environ.get) == (None if UID else f"/run/{NAME}")
+        nothing: dict[str, str] = {}
+        own = f"{os.path.expanduser('~')}/.cache/{NAME}-{UID}"
+        assert paths.cache_folder(nothing.get) == (own if UID else f"/run/{NAME}")
+        for named in ("XDG_CACHE_HOME", "ACR_CRED_CACHE_DIR"):
+            assert paths.cache_folder({named: "/x"}.get) == f"/x/{NAME}-{UID}"
 
 
 @linux

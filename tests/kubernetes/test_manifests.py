@@ -60,7 +60,7 @@ OBJECTS = [
 
 def test_every_file_is_looked_at() -> None:
     assert len(PROVIDERS) == 5
-    assert len(OBJECTS) >= 7
+    assert len(OBJECTS) >= 8
     kustomizations = [path for path, kinds in KINDS.items() if kinds == ["Kustomization"]]
     assert sorted(map(os.path.dirname, kustomizations)) == sorted(BUILDS)
     assert len(PROVIDERS) + len(OBJECTS) + len(kustomizations) == len(files())
@@ -326,8 +326,17 @@ def test_the_rights_are_for_one_secret_that_is_there() -> None:
     subject = binding["subjects"][0]
     assert subject["name"] == account["metadata"]["name"]
     assert subject["namespace"] == account["metadata"]["namespace"] == namespace["metadata"]["name"]
-    kinds = {kind for kinds in KINDS.values() for kind in kinds}
-    assert not kinds & {"ClusterRole", "ClusterRoleBinding"}
+    (clusterwide,) = [path for path, kinds in KINDS.items() if "ClusterRole" in kinds]
+    assert clusterwide == "nodes/audience.yaml"
+
+
+def test_kubelets_may_ask_for_the_audience_that_their_configuration_names() -> None:
+    role, binding = documents("nodes/audience.yaml")
+    attributes = provider("providers/service-account.yaml")["tokenAttributes"]
+    (rule,) = role["rules"]
+    assert rule["resources"] == [attributes["serviceAccountTokenAudience"]]
+    assert rule["verbs"] == ["request-serviceaccounts-token-audience"]
+    assert binding["subjects"][0]["name"] == "system:nodes"
 
 
 def test_volumes_are_there() -> None:
