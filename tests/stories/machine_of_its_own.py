@@ -128,6 +128,12 @@ def looks_like_azure(story: Story, kind: str, crowd: bool) -> list[dict[str, Any
     return [first, story.get()]
 
 
+def jobs(story: Story) -> list[dict[str, Any]]:
+    """Two CI jobs with one home, the first of them twice."""
+    SERVICES["404"](story.azure)
+    return [story.get(GITHUB_JOB=job) for job in ("build", "deploy", "build")]
+
+
 def arc(story: Story, kind: str, folder: str) -> list[dict[str, Any]]:
     """What msal looks for is at a fixed place, so it is mounted there."""
     opt = os.path.join(folder, "opt")
@@ -148,11 +154,13 @@ def main(folder: str, place: str, kind: str) -> None:
     furnish()
     with FakeAzure(os.path.join(folder, "azure")) as azure:
         story = Story(folder, azure)
-        found = (
-            arc(story, kind, folder)
-            if place == "arc"
-            else looks_like_azure(story, kind, crowd=place == "crowd")
-        )
+        places = {
+            "arc": lambda: arc(story, kind, folder),
+            "jobs": lambda: jobs(story),
+            "crowd": lambda: looks_like_azure(story, kind, crowd=True),
+            "machine": lambda: looks_like_azure(story, kind, crowd=False),
+        }
+        found = places[place]()
         names = {m.object_id: "assigned" for m in azure._directory.managed_identities()}  # noqa: SLF001
         names |= {azure.user.object_id: "person", azure.system_identity.object_id: "machine"}
         leaks = canary.leaks(story.program)

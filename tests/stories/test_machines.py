@@ -59,6 +59,11 @@ class TestLooksLikeAzure:
         assert first["requests"] == ["metadata", "exchange"]
         assert second["requests"] == EXCHANGED
 
+    def test_what_one_job_found_out_is_its_own(self, tmp_path: Path) -> None:
+        """Another one with the same home is another asker, in its memory, too."""
+        asked = [got["requests"] for got in run(tmp_path, "jobs", "404")]
+        assert asked == [["metadata", "exchange"], ["metadata", "exchange"], EXCHANGED]
+
     def test_an_identity_that_is_there_signs_in(self, tmp_path: Path) -> None:
         for got in run(tmp_path, "machine", "identity"):
             assert got["who"] == "machine"
