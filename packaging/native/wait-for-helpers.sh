@@ -6,8 +6,16 @@ case "${1:-}" in
 upgrade | 1) ;; # dpkg's postrm; rpm's preun
 *) exit 0 ;;
 esac
+
+busy() {
+    for program in /proc/[0-9]*/exe; do
+        case $(readlink "$program" 2>/dev/null) in "@FOLDER@/"*) return 0 ;; esac
+    done
+    return 1
+}
+
 tries=0
-while [ $tries -lt 300 ] && ls -l /proc/[0-9]*/exe 2>/dev/null | grep -q " -> @FOLDER@/"; do
+while [ $tries -lt 300 ] && busy; do
     tries=$((tries + 1))
     sleep 0.1
 done
