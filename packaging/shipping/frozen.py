@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 
-from shipping import archives, licenses
+from shipping import archives, documents, licenses
 from shipping.places import (
     BUILD,
     DIST,
@@ -41,6 +41,7 @@ def one_folder() -> None:
     with open(os.path.join(FOLDER, LICENSES), "w", encoding="utf-8", newline="\n") as file:
         file.write(licenses.text(FOLDER))
     shutil.copy(os.path.join(ROOT, "LICENSE"), FOLDER)
+    documents.write(os.path.join(FOLDER, documents.FOLDER))
     archive = archives.of_folder()
     compare({"folder": size(FOLDER), "download": os.path.getsize(archive)})
     print(_largest_parts())

@@ -3,10 +3,11 @@
 import json
 import os
 
-from shipping import archives
+from shipping import archives, documents
 from shipping.places import DIST, NAME, BuildError, version
 
 _SUMMARY = "Docker credential helper for Azure Container Registry"
+_SCRIPT = f"{documents.FOLDER}/completions/{NAME}"
 _PUBLISHER = f"The {NAME} authors"
 # Homebrew's blocks -> the archive's target.
 _BREW = (
@@ -86,6 +87,11 @@ def formula(repository: str, sums: dict[str, str]) -> str:
     ]
     tail = [
         "  def install",
+        f'    man1.install Dir["{documents.FOLDER}/man/*.1"]',
+        f'    man5.install Dir["{documents.FOLDER}/man/*.5"]',
+        f'    bash_completion.install "{_SCRIPT}.bash" => "{NAME}"',
+        f'    zsh_completion.install "{_SCRIPT}.zsh" => "_{NAME}"',
+        f'    fish_completion.install "{_SCRIPT}.fish"',
         '    libexec.install Dir["*"]',
         f'    bin.install_symlink libexec/"{NAME}"',
         "  end",

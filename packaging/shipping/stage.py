@@ -8,16 +8,13 @@ import gzip
 import os
 import shutil
 
-from shipping import archives
+from shipping import archives, documents
 from shipping.places import BUILD, FOLDER, LICENSES, NAME, ROOT, BuildError, epoch, files, version
 
 STAGE = os.path.join(BUILD, "stage")
 PREFIX = f"usr/lib/{NAME}"
 DOC = f"usr/share/doc/{NAME}"
 KUBELET = f"{PREFIX}/kubelet"  # what a kubelet's --image-credential-provider-bin-dir is given
-DOCUMENTS = os.path.join(
-    ROOT, "packaging", "documents"
-)  # man pages and completions, once they are written
 _COMPLETIONS = {
     "bash": "usr/share/bash-completion/completions/{}",
     "zsh": "usr/share/zsh/site-functions/_{}",
@@ -41,7 +38,7 @@ def made(number: str | None = None) -> str:
     os.replace(os.path.join(inside, "LICENSE"), os.path.join(STAGE, DOC, "copyright"))
     for name in _TEXTS:
         shutil.copy(os.path.join(ROOT, name), os.path.join(STAGE, DOC))
-    _documents()
+    _documents(os.path.join(inside, documents.FOLDER))
     _settle()
     return STAGE
 
@@ -52,29 +49,25 @@ def _link(path: str, target: str) -> None:
     os.symlink(target, link)
 
 
-def _documents() -> None:
-    """Install man pages (``man/NAME.SECTION``) and completions (``completions/NAME.SHELL``)."""
-    for page in _listed("man"):
+def _documents(folder: str) -> None:
+    """Move ``man/NAME.SECTION`` and ``completions/NAME.SHELL`` from *folder* to their places."""
+    for page in sorted(os.listdir(os.path.join(folder, "man"))):
         section = page.rpartition(".")[2]
-        folder = os.path.join(STAGE, "usr/share/man", f"man{section}")
-        os.makedirs(folder, exist_ok=True)
+        place = os.path.join(STAGE, "usr/share/man", f"man{section}")
+        os.makedirs(place, exist_ok=True)
         with (
-            open(os.path.join(DOCUMENTS, "man", page), "rb") as source,
-            open(os.path.join(folder, page + ".gz"), "wb") as file,
+            open(os.path.join(folder, "man", page), "rb") as source,
+            open(os.path.join(place, page + ".gz"), "wb") as file,
             gzip.GzipFile("", "wb", 9, file, mtime=0) as packed,
         ):
             shutil.copyfileobj(source, packed)
-    for script in _listed("completions"):
+    for script in sorted(os.listdir(os.path.join(folder, "completions"))):
         name, _, shell = script.rpartition(".")
         if shell in _COMPLETIONS:
             target = os.path.join(STAGE, _COMPLETIONS[shell].format(name))
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copy(os.path.join(DOCUMENTS, "completions", script), target)
-
-
-def _listed(folder: str) -> list[str]:
-    path = os.path.join(DOCUMENTS, folder)
-    return sorted(os.listdir(path)) if os.path.isdir(path) else []
+            shutil.copy(os.path.join(folder, "completions", script), target)
+    shutil.rmtree(folder)
 
 
 def _settle() -> None:

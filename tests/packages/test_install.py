@@ -71,6 +71,11 @@ def orderly(new: dict[str, tuple[object, ...]]) -> None:
     assert {
         f"usr/share/doc/{NAME}/copyright",
         f"usr/share/doc/{NAME}/THIRD-PARTY-LICENSES.txt",
+        f"usr/share/man/man1/{NAME}.1.gz",
+        f"usr/share/man/man5/{NAME}-config.5.gz",
+        f"usr/share/bash-completion/completions/{NAME}",
+        f"usr/share/zsh/site-functions/_{NAME}",
+        f"usr/share/fish/vendor_completions.d/{NAME}.fish",
     } <= set(new)
 
 
