@@ -143,8 +143,10 @@ class TestMistakes:
                 "password_file",
             ),
             (
-                '[registries."team.azurecr.io"]\n'
-                + 'method = "admin-user"\nsign_in = "client-certificate"\npassword_env = "X"',
+                (
+                    '[registries."team.azurecr.io"]\nmethod = "admin-user"\n'
+                    'sign_in = "client-certificate"\npassword_env = "X"'
+                ),
                 '4:1: [registries."team.azurecr.io"] password_env',
                 "admin-user and client-certificate both take this",
                 "a certificate that needs no password",
