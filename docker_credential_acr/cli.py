@@ -49,8 +49,10 @@ def run(
 
         if arguments[0] in people.VERBS:
             return people.run(arguments, os.environ)
-    if watchdog is None:
+    if watchdog is None and given is None:
         watchdog = Watchdog(_STDIN_SECONDS, lambda: _NO_INPUT, write)
+    elif watchdog is None:  # on a busy machine the imports below take longer than that
+        watchdog = Watchdog(_TOTAL_SECONDS, deadline.sentence, write)
     watchdog.out_is_for_answers = arguments[:1] == [_KUBELET]
     watchdog.watch_signals()
     reply = _reply(arguments, given, watchdog, read_input)

@@ -83,9 +83,10 @@ def cached(given: bytes, arguments: "list[str]", get: "Lookup") -> "bytes | None
         if gate is None:
             return None
         suffixes, watched, named = gate
-        if host is None or not registry.is_ours(host, suffixes, named):
-            own_cloud = get("AZURE_ENVIRONMENT_FILEPATH")
-            return None if own_cloud else NOT_OURS
+        # With a cloud of its own an entry says that its host passed the gate when it was saved.
+        own_cloud = get("AZURE_ENVIRONMENT_FILEPATH")
+        if host is None or not (own_cloud or registry.is_ours(host, suffixes, named)):
+            return NOT_OURS
         identity = kubelet_request.pod(options, keys, token, annotations)
         who = kubelet_request.asks(options, token, identity)
     except Failure:

@@ -345,6 +345,32 @@ def test_commands_are_not_run(bare: Node, host: str, method: str) -> None:
     assert not os.path.exists(mark)
 
 
+def test_a_cloud_of_the_environment_file_is_cached_too(node: Node) -> None:
+    """Its registries are known to the slow path; the fast one finds what that has saved."""
+    path = os.path.join(node.program.home, "cloud.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(
+            {
+                "name": "Private",
+                "activeDirectoryEndpoint": "https://login.private.example/",
+                "containerRegistryDNSSuffix": "azurecr.private.example",
+                "resourceManagerEndpoint": "https://management.private.example/",
+                "tokenAudience": "https://management.private.example/",
+            },
+            file,
+        )
+    os.chmod(path, 0o600)
+    node.azure.authorities.add("login.private.example")
+    host = new_host("azurecr.private.example")
+    node.azure.registry(host)
+    found = [node.ask(request(f"{host}/app"), AZURE_ENVIRONMENT_FILEPATH=path) for _ in range(2)]
+    assert found[0].out.partition(b"auth")[2] == found[1].out.partition(b"auth")[2]
+    Response.of(found[0]).password(host)
+    assert node.program.exchanges(host) == 1
+    foreign = node.ask(request("docker.io/x"), AZURE_ENVIRONMENT_FILEPATH=path)
+    assert Response.of(foreign) == Response({}, 0)
+
+
 def test_broken_settings_are_named_and_leave_other_images_alone(node: Node, host: str) -> None:
     node.program.settings("[registries\n")
     assert reference(node.pull(f"{host}/app")) == "settings-invalid"

@@ -189,3 +189,31 @@ def test_no_other_host_gets_a_token(program: Program) -> None:
     answer = program.run("pull-secret", "evilazurecr.io", *NAMED)
     assert (answer.code, answer.out) == (2, b"")
     assert program.azure.requests == []
+
+
+def test_the_cronjobs_own_arguments_and_variables(program: Program, host: str) -> None:
+    """What packaging/kubernetes starts, with this host, app and file in place of its examples."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    manifest = os.path.join(here, "../../packaging/kubernetes/pull-secret/base/cronjob.yaml")
+    with open(manifest, encoding="utf-8") as file:
+        job = list(yaml.safe_load_all(file))[-1]
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["initContainers"]
+    token, output = (os.path.join(program.home, name) for name in ("token", "secrets.yaml"))
+    program.own |= {token, output}
+    with open(token, "w", encoding="ascii") as file:
+        file.write(program.azure.federated_assertion())
+    environ: dict[str, Any] = {each["name"]: each["value"] for each in container["env"]}
+    environ |= {
+        "AZURE_CLIENT_ID": program.azure.client_id,
+        "AZURE_TENANT_ID": program.azure.tenant,
+        "AZURE_FEDERATED_TOKEN_FILE": token,
+        "AZURE_CLIENT_SECRET": None,
+    }
+    arguments = [each.replace("/secrets/secrets.yaml", output) for each in container["args"]]
+    arguments[1] = host
+    answer = program.run(*arguments, **environ)
+    assert answer == Answer(0, b"", b"")
+    with open(output, "rb") as written:
+        found = secret(Answer(0, written.read(), b""))
+    assert set(auths(found)) == {host}
+    assert program.entries() == []
