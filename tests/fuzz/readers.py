@@ -4,8 +4,10 @@ Hypothesis, the corpus and atheris all call these. A reader that is wrong raises
 else it raises is as wrong.
 """
 
+import atexit
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import cache as once
@@ -65,7 +67,9 @@ def cached(data: bytes) -> None:
 
 @once
 def _folder() -> str:
-    return tempfile.mkdtemp(prefix="readers-")
+    folder = tempfile.mkdtemp(prefix="readers-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _put(folder: str, name: str, data: bytes) -> str:

@@ -174,7 +174,7 @@ def machine(
 
 
 @pytest.mark.parametrize("kind", WHERE)
-@examples(quick=120, long=30_000)
+@examples(quick=80, long=30_000)
 @given(fault=answers())
 def test_fz5_answers(
     tried: Callable[[int], None], machine: Machine, kind: str, fault: Fault
