@@ -7,7 +7,6 @@ table that the settings had for it. Neither is a secret.
 import difflib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,9 +24,6 @@ from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.settings import LARGEST, parse
 
 _NOTES = "configured.json"
-_LOGIN = re.compile(
-    r'("(?:auth|identitytoken|registrytoken|password)"\s*:\s*)"[^"]*"', re.IGNORECASE
-)
 
 Notes = dict[
     str, dict[str, Any]
@@ -120,14 +116,12 @@ def without_login(plan: Plan, key: str) -> Plan:
 
 
 def differences(plan: Plan) -> Iterator[str]:
-    """Yield what changes, as a unified diff; what a login holds is not shown."""
+    """Yield what changes, as a unified diff; of Docker's config only helpers are shown."""
     for path, before, after in (
-        (plan.config.path, plan.config.text, plan.changed.text),
+        (plan.config.path, *map(docker_config.shown, (plan.config, plan.changed))),
         (plan.path, plan.settings_before, plan.settings_changed),
     ):
-        old, new = (
-            _LOGIN.sub(r'\1"..."', text).splitlines(keepends=True) for text in (before, after)
-        )
+        old, new = (text.splitlines(keepends=True) for text in (before, after))
         for line in difflib.unified_diff(old, new, path, path):
             yield line if line.endswith("\n") else line + "\n"
 

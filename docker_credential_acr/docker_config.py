@@ -151,6 +151,11 @@ def without_login(config: ConfigFile, key: str) -> ConfigFile:
     return _changed(config, json_text.without_member, ("auths", key))
 
 
+def shown(config: ConfigFile) -> str:
+    """Return the text with nothing but the helpers' names: the rest may hold logins, headers, proxies."""
+    return _changed(config, json_text.without_texts, (HELPERS, "credsStore")).text
+
+
 def _changed(config: ConfigFile, edit: Callable[..., str], *what: object) -> ConfigFile:
     bom = _BOM if config.text.startswith(_BOM) else ""
     try:

@@ -6,10 +6,12 @@ is found here.
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 _SPACE = " \t\n\r"
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"([ \t\n\r]*:)?')  # with the colon behind a key
 
 
 class NotEditable(ValueError):
@@ -82,6 +84,21 @@ def without_member(text: str, path: tuple[str, ...]) -> str:
     if place:  # with the comma in front of it
         return text[: inner.members[place - 1].ends] + text[member.ends :]
     return text[: member.starts] + text[inner.members[1].starts :]
+
+
+def without_texts(text: str, shown: Collection[str]) -> str:
+    """Return *text* with "..." for every text in it, however deep, but in the members *shown*.
+
+    Raises NotEditable.
+    """
+    found, done = "", 0
+    for member in _object(text, _start(text)).members:
+        if member.key not in shown:
+            value = text[member.value : member.ends]
+            hidden = _TEXT.sub(lambda each: each[0] if each[1] else '"..."', value)
+            found += text[done : member.value] + hidden
+            done = member.ends
+    return found + text[done:]
 
 
 def _added(text: str, inner: _Object, key: str, value: object) -> str:

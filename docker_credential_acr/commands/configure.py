@@ -7,7 +7,7 @@ from time import time
 from typing import Any
 
 from docker_credential_acr import child, configuring
-from docker_credential_acr.asker import who_asks
+from docker_credential_acr.asker import Asker, who_asks
 from docker_credential_acr.commands.proof import prove
 from docker_credential_acr.configuring import Plan
 from docker_credential_acr.deadline import Deadline
@@ -65,7 +65,9 @@ def _keys() -> Mapping[str, Any]:
 
 def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Terminal) -> int:
     keys = {key: value for key in _keys() if (value := getattr(given, key)) is not None}
-    hosts = _hosts(given.hosts, given.region, own=bool(keys) or given.remove, environ=environ)
+    hosts = _hosts(
+        given.hosts, given.region, own="login_server" in keys or given.remove, environ=environ
+    )
     if given.remove:
         plan = configuring.removing(hosts, environ, podman=given.podman)
     else:
@@ -85,7 +87,10 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
 def _hosts(
     servers: Sequence[str], regions: Sequence[str], *, own: bool, environ: Mapping[str, str]
 ) -> list[str]:
-    """Return the hosts that *servers* name; *own* admits those that only the settings make ours."""
+    """Return the hosts that *servers* name; *own* admits a domain of the person's own.
+
+    Whoever mistypes one of Azure's names does not say --login-server: a token must not go there.
+    """
     who = who_asks(environ)
     found = []
     for server in servers:
@@ -97,9 +102,20 @@ def _hosts(
                 "for a domain of your own give --login-server, too",
                 "host-not-ours",
             )
-        name, _, suffix = host.partition(".")
-        found += [host, *(f"{name}.{region.lower()}.geo.{suffix}" for region in regions)]
+        found += [host, *(_regional(host, region, who) for region in regions)]
     return list(dict.fromkeys(found))
+
+
+def _regional(host: str, region: str, who: Asker) -> str:
+    name, _, suffix = host.partition(".")
+    made = f"{name}.{region.lower()}.geo.{suffix}"
+    if not is_ours(made, who.suffixes):
+        raise InputError(
+            f"{host} has no endpoint of a region {region[:40]!a}",
+            "give the name of an Azure region, such as westeurope",
+            "host-not-ours",
+        )
+    return made
 
 
 def _check_program(environ: Mapping[str, str]) -> None:

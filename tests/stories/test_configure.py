@@ -117,6 +117,30 @@ def test_a_dry_run_shows_it_and_changes_nothing(person: Program, host: str) -> N
     assert person.azure.requests == []
 
 
+SECRETIVE = r"""{
+    "auths": {"a.example": {"auth": "CANARY-one\"CANARY-two", "\u0061uth": "CANARY-three"}},
+    "HttpHeaders" : {"Authorization" : "Basic CANARY-four", "X": ["CANARY-five"]},
+    "proxies": {"default": {"httpsProxy": "http://user:CANARY-six@proxy.example"}},
+    "credsStore": "desktop"
+}"""
+
+
+@pytest.mark.parametrize("text", [SECRETIVE, "\ufeff" + SECRETIVE, SECRETIVE.replace("\n", "")])
+def test_a_dry_run_shows_nothing_but_helpers(person: Program, host: str, text: str) -> None:
+    """Headers and proxies of Docker's config hold secrets, too."""
+    written(person, text)
+    person.own.add(str(docker(person)))
+    person.secrets |= {
+        f"CANARY-{number}" for number in ("one", "two", "three", "four", "five", "six")
+    }
+    answer = person.run("configure", host, "--dry-run")
+    assert answer.code == 0, answer
+    assert b"CANARY" not in answer.out + answer.err
+    assert f'"{host}": "acr"'.encode() in answer.out
+    assert b'"desktop"' in answer.out
+    assert b'"Authorization" : "..."' in answer.out
+
+
 @pytest.mark.parametrize("replace", [True, False])
 def test_a_login_in_the_file_goes_only_if_that_is_wanted(
     person: Program, host: str, *, replace: bool
@@ -203,6 +227,23 @@ def test_a_domain_of_ones_own_needs_the_login_server(
     answer = person.run("configure", "images.example.com", "--login-server", host, "--no-verify")
     assert answer.code == 0, answer
     assert helpers(person) == {"images.example.com": "acr"}
+
+
+@pytest.mark.parametrize("more", [(), BY_SECRET, ("--method", "admin-user")], ids=len)
+def test_a_mistyped_host_is_no_domain_of_ones_own(person: Program, more: tuple[str, ...]) -> None:
+    """A method alone makes nothing ours: the token would go to whoever has that name."""
+    answer = person.run("configure", "team.azurecr.oi", *more)
+    assert answer.code == 2
+    assert b"--login-server" in answer.err
+    assert person.files() == []
+
+
+@pytest.mark.parametrize("region", ["../x", "a.b", "", "-", "x" * 64, "west europe", "é"])
+def test_a_region_is_one_label(person: Program, host: str, region: str) -> None:
+    answer = person.run("configure", host, "--region=westeurope", f"--region={region}")
+    assert answer.code == 2
+    assert b"westeurope" in answer.err
+    assert person.files() == []
 
 
 def test_settings_that_would_be_refused_are_not_written(person: Program, host: str) -> None:
