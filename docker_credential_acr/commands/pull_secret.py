@@ -78,7 +78,7 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
         "json": _json(secrets),
         "docker": _config(found) + "\n",
     }[given.format]
-    if given.output and given.output != "-":
+    if given.output not in (None, "-"):
         _write(given.output, text)
     else:
         terminal.out.write(text)  # not by tell: this secret is what was asked for
@@ -86,11 +86,23 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
 
 
 def _write(path: str, text: str) -> None:
-    folder, name = os.path.split(path)
-    if not private_files.save(Folder(folder or ".", None), name, text.encode()):
-        raise InputError(
-            f"{path} cannot be written", "check its folder and who may write there", "output-file"
-        )
+    """Write *text* to the file *path*, replaced whole; a pipe or a device stays what it is."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        try:
+            with open(path, "w", encoding="utf-8") as there:
+                there.write(text)
+        except OSError as error:
+            raise _not_written(path) from error
+        return
+    folder, name = os.path.split(os.path.realpath(path))
+    if not private_files.save(Folder(folder, None), name, text.encode()):
+        raise _not_written(path)
+
+
+def _not_written(path: str) -> InputError:
+    return InputError(
+        f"{path} cannot be written", "check its folder and who may write there", "output-file"
+    )
 
 
 def _for_clusters(who: Asker) -> Asker:

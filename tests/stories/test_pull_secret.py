@@ -133,6 +133,34 @@ def test_a_file_is_for_nobody_else(program: Program, host: str) -> None:
     assert b"output-file" in answer.err
 
 
+def test_a_pipe_stays_one(program: Program, host: str) -> None:
+    """As root, /dev/stdout would be a file with a token in it ever after."""
+    path = os.path.join(program.home, "pipe")
+    os.mkfifo(path)
+    process = program.start("pull-secret", host, "--format", "docker", "--output", path)
+    with open(path, encoding="ascii") as pipe:
+        assert host in json.load(pipe)["auths"]
+    assert program.finish(process) == Answer(0, b"", b"")
+    assert stat.S_ISFIFO(os.stat(path).st_mode)
+
+
+def test_a_link_stays_one(program: Program, host: str) -> None:
+    path, link = (os.path.join(program.home, name) for name in ("secret.yaml", "link"))
+    program.own.add(path)
+    os.symlink("secret.yaml", link)
+    for _ in range(2):
+        assert program.run("pull-secret", host, "--output", link) == Answer(0, b"", b"")
+        assert os.readlink(link) == "secret.yaml"
+        assert stat.S_IMODE(os.lstat(path).st_mode) == 0o600
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "/nowhere/x"])
+def test_what_is_no_file_is_said(program: Program, host: str, path: str) -> None:
+    answer = program.run("pull-secret", host, f"--output={path}")
+    assert (answer.code, answer.out) == (2, b"")
+    assert b"output-file" in answer.err
+
+
 def test_its_token_has_a_life_before_it(program: Program, host: str) -> None:
     """What get serves may be old; a cluster gets a new one, and keeps it while it is nearly new."""
     program.azure.registry(host).token_life = 8000
