@@ -205,16 +205,17 @@ class TestFile:
         machine.log_in(METHOD)
         assert works(machine)
 
-    def test_another_sign_ins_file_is_not_taken_for_it(
-        self, machine: Machine, path: str, folder: str
-    ) -> None:
-        mine, before = Options(client_id=machine.azure.client_id), content(path)
+    def test_another_sign_ins_file_is_not_taken_for_it(self, machine: Machine, folder: str) -> None:
+        """Not even where nothing is encrypted."""
+        mine = Options(client_id=machine.azure.client_id)
         machine.allow_unencrypted, machine.store = True, "file"
+        machine.log_in(METHOD)
+        ((first, _),) = kept_sign_in.every(os.environ)
         machine.log_in(METHOD, mine)
-        other = next(name for name, _ in kept_sign_in.every(os.environ) if name not in path)
-        write(os.path.join(folder, other), before)
-        machine.store = "pass"
+        (second,) = {name for name, _ in kept_sign_in.every(os.environ)} - {first}
+        write(os.path.join(folder, second), content(os.path.join(folder, first)))
         assert fails(machine, mine).reference == "sign-in-unreadable"
+        assert works(machine)
 
     @pytest.mark.parametrize("mode", [0o644, 0o660, 0o620])
     def test_others_may_have_read_or_written_it(
