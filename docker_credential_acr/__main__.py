@@ -66,7 +66,7 @@ def main() -> int:
     except (OSError, ImportError, MemoryError):  # often no descriptor or no memory is left
         write(1, _NO_ROOM)
         write(2, _NO_ROOM)
-        return 1
+        os._exit(1)  # ending a thread in order takes a library, and it could not be loaded either
 
 
 def _keep_to_our_own_modules() -> None:
