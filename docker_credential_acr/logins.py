@@ -6,6 +6,7 @@ the entries are erased, and who saves an entry looks for the marker again afterw
 """
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,8 @@ from docker_credential_acr.markers import Marker
 from docker_credential_acr.private_files import Folder
 from docker_credential_acr.secret import Secret
 from docker_credential_acr.stores import FILE, Place
+
+_TRIAL = "docker-credential-acr trial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,11 @@ def keep(login: Marker, secret: Secret, person: Person, cached: Folder | None) -
     """
     with _turn(login.host, person):
         before = _before(login.host, person)
+        old = _old_secret(before, person)
         try:
             kept = _put_first(login, secret, person, before, cached)
         except Failure:
+            _put_back(before, old, person)
             if before is None or not markers.write(person.folder(), before):
                 markers.remove(person.folder(), login.host)
             raise
@@ -115,6 +120,25 @@ def _before(host: str, person: Person) -> Marker | None:
         return markers.find(host, person.environ)
     except HelperFailed:  # nobody can say where it lies
         return None
+
+
+def _old_secret(before: Marker | None, person: Person) -> Secret | None:
+    """Return what the store that the settings name has to give up for a new login."""
+    if before is None or before.pending or before.store != person.store:
+        return None
+    with contextlib.suppress(Failure):
+        return stores.get(person.place(before.host, before.store), before.username)
+    return None
+
+
+def _put_back(before: Marker | None, old: Secret | None, person: Person) -> None:
+    if before is None or old is None:
+        return
+    place = person.place(before.host, before.store)
+    with contextlib.suppress(Failure):
+        there = stores.get(place, before.username)
+        if there is None or there.reveal() != old.reveal():
+            stores.put(place, before.username, old, alone=False)
 
 
 def _in_a_file(person: Person) -> Failure:
@@ -146,6 +170,23 @@ def _put_first(
         _mark(person, kept)
         return kept
     raise AssertionError("the last of the platform's stores is a file")
+
+
+def check(host: str, person: Person) -> None:
+    """See to it that a login for *host* could be kept now: a password may be shown only once.
+
+    A store that the settings name is given something to keep and to forget; the others may fail, for
+    behind them there is a file. Raises HelperFailed, SettingsError, InputError, OutOfTime.
+    """
+    folder, trial = person.folder(), markers.file_name(host, "@trial")
+    written = private_files.save(folder, trial, b"")
+    private_files.remove(folder, trial)
+    if not written:
+        raise stores.not_written(folder.path)
+    if person.store not in (None, FILE):
+        place = person.place(f"trial/{host}", str(person.store))
+        stores.put(place, _TRIAL, Secret(f"{_TRIAL} {os.urandom(8).hex()}"), alone=False)
+        stores.take(place)
 
 
 def _mark(person: Person, marker: Marker) -> None:

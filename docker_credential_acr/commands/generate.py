@@ -41,6 +41,9 @@ def generate(chosen: RegistrySettings, who: Asker, days: int, terminal: Terminal
     mine = marker if marker and marker.username == name else None
     slot = unused(slots, mine.expires if mine else None, time.time())
     expires = _of_its_own(int(time.time()) + days * _DAY, slots)
+    logins.check(
+        chosen.host, _person(chosen, who)
+    )  # else it would be lost, and the old one stopped
     terminal.note(_what_stops(slots, slot, name))
     login = arm_registries.new_token_password(registry_id, name, slot, _text(expires), asking)
     problem: Failure | None = None
@@ -150,7 +153,9 @@ def _problem(chosen: RegistrySettings, login: Login, terminal: Terminal) -> Fail
 def _keep(
     marker: Marker, login: Login, chosen: RegistrySettings, who: Asker, terminal: Terminal
 ) -> None:
-    deadline = Deadline.after(_KEEPING_SECONDS)
-    person = logins.Person(who.environ, deadline, chosen.store)
-    for told in logins.keep(marker, login.secret, person, who.folder):
+    for told in logins.keep(marker, login.secret, _person(chosen, who), who.folder):
         terminal.explain(told)
+
+
+def _person(chosen: RegistrySettings, who: Asker) -> logins.Person:
+    return logins.Person(who.environ, Deadline.after(_KEEPING_SECONDS), chosen.store)

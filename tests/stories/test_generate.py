@@ -12,6 +12,7 @@ from docker_credential_acr.arm_registries import Slot
 from docker_credential_acr.commands.generate import unused
 from tests.azure import Hang, Status
 from tests.managers import targets
+from tests.stories.other_helpers import KEEPS, own, script
 from tests.stories.program import Answer, Program, until
 from tests.stories.test_passwords import ADMIN, ROBOT, kept_file, taken
 
@@ -200,6 +201,41 @@ class TestGenerate:
         assert robot.get(host).secret == self.token(robot, host)["password2"]
         robot.erase(host)
         assert robot.get(host).secret == self.token(robot, host)["password1"]
+
+    @pytest.mark.parametrize("does", ["exit 1", KEEPS.replace('cp "$given" "$kept"', ":")])
+    def test_none_is_made_that_could_not_be_kept(
+        self, robot: Program, host: str, does: str
+    ) -> None:
+        """Azure shows it once, and the one in its place would have stopped working for nothing."""
+        own(robot, script(robot, "own", does))
+        robot.settings('store = "own"\n' + ROBOT.format(host))
+        before = dict(self.token(robot, host))
+        answer = self.generate(robot, host)
+        assert answer.code == 1
+        assert b"helper-failed" in answer.err
+        assert self.token(robot, host) == before
+        assert os.listdir(robot.kept) == []
+
+    def test_a_named_store_is_tried_and_nothing_of_that_stays(
+        self, robot: Program, host: str
+    ) -> None:
+        keeps = script(robot, "own", KEEPS)
+        robot.settings('store = "own"\n' + ROBOT.format(host))
+        assert self.generate(robot, host).code == 0
+        own(robot, keeps)
+        assert robot.get(host).secret == self.token(robot, host)["password2"]
+        assert robot.erase(host).code == 0
+        assert not os.path.exists(os.path.join(keeps.notes, "kept"))
+
+    def test_nowhere_to_write(self, robot: Program, host: str) -> None:
+        os.makedirs(os.path.dirname(robot.kept))
+        with open(robot.kept, "wb"):  # where the folder should be
+            pass
+        before = dict(self.token(robot, host))
+        answer = self.generate(robot, host)
+        assert answer.code == 2
+        assert b"cannot be written to" in answer.err
+        assert self.token(robot, host) == before
 
     def test_nobody_may(self, robot: Program, host: str) -> None:
         robot.azure.arm.denied = True

@@ -205,6 +205,24 @@ def test_when_a_new_one_fails_the_login_of_before_stays(program: Program, host: 
     assert pair(program.get(host)) == (ADMIN, secret)
 
 
+@pytest.mark.parametrize("username", [ADMIN, "somebody"])
+@pytest.mark.parametrize(
+    "fails", ["store) exit 1 ;;", 'store) sed s/CANARY/other/ "$given" >"$kept" ;;']
+)
+def test_a_store_that_fails_has_the_login_of_before_all_the_same(
+    program: Program, host: str, username: str, fails: str
+) -> None:
+    """It was taken out for the new one, or written over."""
+    notes = named(program, KEEPS)
+    secret = password(program)
+    assert program.store(host, ADMIN, secret).code == 0
+    once = 'if [ $verb = store ] && mkdir "$notes/once"; then case store in {} esac; exit; fi\n'
+    named(program, once.format(fails) + KEEPS)
+    assert program.store(host, username, password(program)).reference == "helper-failed"
+    program.own |= {os.path.join(notes, name) for name in os.listdir(notes)}
+    assert pair(program.get(host)) == (ADMIN, secret)
+
+
 def test_another_store_takes_over(passes: Helper, program: Program, host: str) -> None:
     """The login of before does not stay behind; where it has to, that is said."""
     program.environ |= passes.environ
