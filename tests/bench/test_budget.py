@@ -37,11 +37,18 @@ def python() -> str:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def place() -> Iterator[Path]:
+    """A folder that is named alike everywhere: each one above it costs a permille."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def home(place: Path) -> Iterator[Home]:
     """A home with a token cached, by a program that has what a sign-in takes; nothing else asks Azure."""
-    with FakeAzure(tmp_path / "azure") as azure:
+    with FakeAzure(place / "azure") as azure:
         azure.registry(HOST)
-        yield Home.made(str(tmp_path / "home"), PATH, azure).warm()
+        yield Home.made(str(place / "home"), PATH, azure).warm()
         assert azure.count("exchange") == 1, "what was counted was no cached get"
 
 
@@ -59,15 +66,15 @@ def check(measured: float, held: budget.Budget) -> None:
 
 
 @pytest.mark.skipif(FROZEN, reason="optional: the frozen program's turn")
-def test_wheel(python: str, home: Home, tmp_path: Path) -> None:
+def test_wheel(python: str, home: Home, place: Path) -> None:
     """As installed without pip, setuptools or anything else that puts itself into each start."""
-    folder = tmp_path / "environment"
+    folder = place / "environment"
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), REPOSITORY]
+    wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(place), REPOSITORY]
     inside = str(folder / "bin" / "python")
     subprocess.run(wheel, check=True)
     subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
-    (built,) = tmp_path.glob("*.whl")
+    (built,) = place.glob("*.whl")
     command = [*pip, "--python", inside, "install", "--no-deps", "--no-index", str(built)]
     subprocess.run(command, check=True)
     program = str(folder / "bin" / "docker-credential-acr")
@@ -75,10 +82,8 @@ def test_wheel(python: str, home: Home, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not FROZEN, reason="optional: ACR_TESTS_PROGRAM names no frozen program")
-def test_frozen(python: str, home: Home) -> None:
-    """From a place that is named alike everywhere: each folder above it costs a permille."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as place:
-        folder = os.path.join(place, "frozen")
-        shutil.copytree(os.path.dirname(os.path.realpath(PATH)), folder, symlinks=True)
-        program = os.path.join(folder, os.path.basename(PATH))
-        check(ratio(home, program, python, "-I", "-S", "-c", "pass"), budget.FROZEN)
+def test_frozen(python: str, home: Home, place: Path) -> None:
+    folder = place / "frozen"
+    shutil.copytree(os.path.dirname(os.path.realpath(PATH)), folder, symlinks=True)
+    program = str(folder / os.path.basename(PATH))
+    check(ratio(home, program, python, "-I", "-S", "-c", "pass"), budget.FROZEN)
