@@ -4,6 +4,7 @@ What stood there before is noted, so that undoing brings it back: the helper tha
 table that the settings had for it. Neither is a secret.
 """
 
+import contextlib
 import difflib
 import json
 import os
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from docker_credential_acr import (
+    cache,
     docker_config,
     entry,
     paths,
@@ -19,11 +21,13 @@ from docker_credential_acr import (
     settings_text,
     trusted_files,
 )
+from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.docker_config import HELPER, ConfigFile
 from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.settings import LARGEST, parse
 
 _NOTES = "configured.json"
+_TURN_SECONDS = 60.0
 
 Notes = dict[
     str, dict[str, Any]
@@ -98,10 +102,14 @@ def _untouched(environ: Mapping[str, str], *, podman: bool) -> Plan:
     config = docker_config.read(file(environ))
     stamp = entry.settings_stamp(environ.get)
     path = str(stamp[0]) if stamp else paths.settings_files(environ.get)[0]
-    text = ""
-    if os.path.exists(path):
-        text = trusted_files.read(path, trusted_files.SETTINGS, LARGEST).decode("utf-8-sig")
+    text = _settings_text(path)
     return Plan(config, config, path, text, text, _noted(environ))
+
+
+def _settings_text(path: str) -> str:
+    if not os.path.exists(path):
+        return ""
+    return trusted_files.read(path, trusted_files.SETTINGS, LARGEST).decode("utf-8-sig")
 
 
 def logins(plan: Plan, hosts: Sequence[str]) -> Mapping[str, str]:
@@ -127,7 +135,15 @@ def differences(plan: Plan) -> Iterator[str]:
 
 
 def carry_out(plan: Plan, environ: Mapping[str, str]) -> Iterator[str]:
-    """Write both files, the settings first, and yield a line about each. Raises SettingsError."""
+    """Write both files, the settings first, and yield a line about each. Raises SettingsError.
+
+    What is needed to undo it is noted before anything is written, and forgotten afterwards.
+    """
+    noted = _noted(environ)
+    both = {
+        what: {**noted.get(what, {}), **plan.notes.get(what, {})} for what in noted | plan.notes
+    }
+    _note(both, environ)
     if plan.settings_before != plan.settings_changed:
         _save_settings(plan)
         yield f"changed {plan.path}"
@@ -136,12 +152,28 @@ def carry_out(plan: Plan, environ: Mapping[str, str]) -> Iterator[str]:
         yield f"changed {plan.config.path}" + (f" (before: {copy})" if copy else "")
     if plan.settings_before == plan.settings_changed and plan.config.text == plan.changed.text:
         yield "nothing to change"
+    _note(plan.notes, environ)
+
+
+@contextlib.contextmanager
+def turn(environ: Mapping[str, str]) -> Iterator[None]:
+    """Wait until nobody else plans and carries out a change. Raises OutOfTime."""
     folder = private_files.open_folder(paths.data_folder(environ.get))
-    if folder is not None:
-        private_files.save(folder, _NOTES, json.dumps(plan.notes).encode())
+    with cache.turn(folder, _NOTES, Deadline.after(_TURN_SECONDS), lambda: None):
+        yield
+
+
+def _note(notes: Notes, environ: Mapping[str, str]) -> None:
+    folder = private_files.open_folder(paths.data_folder(environ.get))
+    if folder is not None and notes != _noted(environ):
+        private_files.save(folder, _NOTES, json.dumps(notes).encode())
 
 
 def _save_settings(plan: Plan) -> None:
+    if _settings_text(plan.path) != plan.settings_before:
+        raise SettingsError(
+            f"{plan.path} was changed by another program just now", "try again", "docker-config"
+        )
     folder, name = os.path.split(os.path.realpath(plan.path))
     try:
         if not plan.settings_changed:  # it was made by us, and nothing is left in it

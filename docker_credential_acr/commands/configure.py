@@ -68,17 +68,23 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
     hosts = _hosts(
         given.hosts, given.region, own="login_server" in keys or given.remove, environ=environ
     )
-    if given.remove:
-        plan = configuring.removing(hosts, environ, podman=given.podman)
-    else:
+    if not given.remove:
         _check_program(environ)
-        plan = configuring.adding(hosts, keys, environ, podman=given.podman)
-        plan = _without_logins(plan, hosts, given, terminal)
+
+    def planned() -> Plan:
+        if given.remove:
+            return configuring.removing(hosts, environ, podman=given.podman)
+        return configuring.adding(hosts, keys, environ, podman=given.podman)
+
+    plan = planned()  # what cannot be done is said before anything is made
     if given.dry_run:
+        plan = _without_logins(plan, hosts, given, terminal)
         terminal.tell("".join(configuring.differences(plan)) or "nothing to change")
         return 0
-    for line in configuring.carry_out(plan, environ):
-        terminal.tell(line)
+    with configuring.turn(environ):
+        plan = _without_logins(planned(), hosts, given, terminal)
+        for line in configuring.carry_out(plan, environ):
+            terminal.tell(line)
     if given.remove or given.no_verify:
         return 0
     return max(_proved(host, environ, terminal) for host in hosts)
@@ -146,6 +152,8 @@ def _without_logins(
     plan: Plan, hosts: Sequence[str], given: argparse.Namespace, terminal: Terminal
 ) -> Plan:
     """Take logins out of the config that other clients would go on to use, if the person wants that."""
+    if given.remove:
+        return plan
     for host, key in configuring.logins(plan, hosts).items():
         if given.replace or _agreed(f"{plan.config.path} holds a login for {host}. Remove it?"):
             plan = configuring.without_login(plan, key)

@@ -4,11 +4,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.stories.program import PATH, Program
+from tests.stories.program import PATH, Answer, Program, new_host
 
 BY_SECRET = ("--method", "client-secret", "--client-secret-env", "AZURE_CLIENT_SECRET")
 
@@ -244,6 +245,35 @@ def test_a_region_is_one_label(person: Program, host: str, region: str) -> None:
     assert answer.code == 2
     assert b"westeurope" in answer.err
     assert person.files() == []
+
+
+def test_many_at_once_lose_nothing(person: Program) -> None:
+    hosts = [new_host() for _ in range(6)]
+    with ThreadPoolExecutor(len(hosts)) as pool:
+
+        def one(host: str) -> Answer:
+            return person.run("configure", host, *BY_SECRET, "--no-verify")
+
+        assert {answer.code for answer in pool.map(one, hosts)} == {0}
+    assert helpers(person) == dict.fromkeys(hosts, "acr")
+    for host in hosts:
+        explained = json.loads(person.run("config", "explain", host, "--json").out)
+        assert explained["keys"]["method"]["value"] == "client-secret"
+    assert person.run("configure", *hosts, "--remove").code == 0
+    assert docker(person).read_text().split() == ["{}"]
+    assert ".config/docker-credential-acr/config.toml" not in person.files()
+
+
+def test_what_was_written_by_halves_is_undone(person: Program, host: str) -> None:
+    """Docker's config cannot be replaced, the settings were."""
+    written(person, json.dumps({"credHelpers": {host: "desktop"}}))
+    copy = Path(str(docker(person)) + ".before-acr")
+    copy.mkdir()
+    answer = person.run("configure", host, *BY_SECRET, "--no-verify")
+    assert answer.code == 3
+    assert person.run("configure", host, "--remove").code == 0
+    assert ".config/docker-credential-acr/config.toml" not in person.files()
+    assert helpers(person) == {host: "desktop"}
 
 
 def test_settings_that_would_be_refused_are_not_written(person: Program, host: str) -> None:
