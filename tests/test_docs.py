@@ -1,15 +1,19 @@
 """What the pages for people say is what the program reads: every example, every method, every cloud."""
 
+import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from docker_credential_acr.clouds import CLOUDS
 from docker_credential_acr.methods import METHODS
 from docker_credential_acr.methods.automatic import ORDER
+from docker_credential_acr.people import OTHERS, parsers
 from docker_credential_acr.references import REFERENCES
 from docker_credential_acr.settings import Settings, for_host, parse
 from docker_credential_acr.settings_keys import option_names
@@ -21,9 +25,14 @@ PAGES = {
 }
 README, LONG = PAGES["README.md"], PAGES["docs/methods.md"]
 FENCED = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED_AS = re.compile(r"^```([a-z]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TYPED = re.compile(
+    r"(?<![\w/.:-])docker-credential-acr( +[a-z][^\s|;&)`'\"#]*(?: +[^\s|;&)`'\"#]+)*)"
+)
 ROW = re.compile(
     r"^\| \[`([a-z-]+)`\]\(docs/methods\.md#([a-z-]+)\) \| .+ \| `(\{.+\})` \|$", re.MULTILINE
 )
+BUILT = ("benchmarks.svg",)  # python -m tests.bench --docs draws it
 ANYWHERE = "team.azurecr.io"
 SUFFIXES = ("azurecr.io", "azurecr.us")
 
@@ -129,10 +138,12 @@ def test_the_table_of_clouds_is_the_programs() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page, text in (("README.md", README), ("docs/methods.md", LONG)):
+    for page, text in PAGES.items():
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             path, _, anchor = target.partition("#")
             if path.startswith("http"):
+                continue
+            if path in BUILT:
                 continue
             file = ROOT / Path(page).parent / path if path else ROOT / page
             assert file.exists(), f"{page}: {target}"
@@ -141,3 +152,59 @@ def test_links_lead_somewhere() -> None:
                 assert anchor in {
                     re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in headings
                 }, target
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Every command line of ours that somebody may copy, with its page: verb and arguments."""
+    for page, text in PAGES.items():
+        for kind, block in FENCED_AS.findall(text):
+            if kind not in ("sh", "console", "yaml", "groovy", "text"):
+                continue
+            for line in block.replace("\\\n", " ").splitlines():
+                if kind == "console" and not line.startswith("$ "):
+                    continue  # what the program said
+                if kind != "text":
+                    yield from ((page, shlex.split(words)) for words in TYPED.findall(line))
+        for words in re.findall(r"`docker-credential-acr ([^`]+)`", text):
+            yield page, shlex.split(words.partition(" |")[0])
+
+
+COMMANDS = list(commands())
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    COMMANDS,
+    ids=[f"{number}-{page}" for number, (page, _) in enumerate(COMMANDS)],
+)
+def test_every_command_can_be_typed(page: str, words: list[str]) -> None:
+    """Verb and options are those that the program takes."""
+    verb, *arguments = words
+    if verb in OTHERS:
+        assert not arguments or verb in ("help", "kubelet"), page
+    else:
+        parsers()[verb].parse_args(arguments)
+
+
+def test_commands_are_found() -> None:
+    """So that the test above does not pass for want of them."""
+    pages = {page for page, _ in COMMANDS}
+    assert {"README.md", "docs/ci.md", "docs/recipes.md"} <= pages
+    assert ("docs/ci.md", ["logout", "--all"]) in COMMANDS
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_in_yaml_and_json_are_whole(page: str) -> None:
+    for kind, block in FENCED_AS.findall(PAGES[page]):
+        if kind == "json":
+            json.loads(block)
+        elif kind == "yaml":
+            assert list(yaml.safe_load_all(block))
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = PAGES["docs/README.md"]
+    for page in PAGES:
+        path = Path(page)
+        if path.parent.as_posix() == "docs" and path.name != "README.md":
+            assert f"]({path.name})" in index
