@@ -19,9 +19,15 @@ import truststore
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+)
 
 import docker_credential_acr
+from docker_credential_acr.addresses import connect
 from docker_credential_acr.deadline import Deadline, doing
 from docker_credential_acr.errors import Unreachable
 from docker_credential_acr.log import log
@@ -155,7 +161,15 @@ class _Connection(HTTPSConnection):
     """Bounds the way to an address more tightly than what follows on it: a proxy's answer and TLS."""
 
     def _new_conn(self) -> socket.socket:
-        connected = super()._new_conn()
+        options = list(self.socket_options or [])
+        try:
+            connected = connect(self._dns_host, self.port, float(self.timeout or 0), options)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "timed out") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"no connection: {error}") from error
         connected.settimeout(READ_SECONDS)
         return connected
 

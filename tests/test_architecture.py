@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("renewal", "kubelet_request", "helper_program"),
     ("kubelet",),
     ("doors",),
-    ("watchdog", "network_faults", "private_files"),
+    ("watchdog", "network_faults", "private_files", "addresses"),
     ("cache", "docker_config", "markers"),
     ("stores",),
     ("logins",),
@@ -122,7 +122,7 @@ KEEPERS: dict[str, tuple[str, ...]] = {
         "registry_refusals",
         "arm",
     ),  # the last two: for its types only
-    "socket": ("transport",),
+    "socket": ("transport", "addresses"),
     "ssl": ("transport", "network_faults"),
     "truststore": ("transport",),
     "urllib3": ("transport", "network_faults"),
