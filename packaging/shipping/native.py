@@ -56,7 +56,16 @@ def pack(kind: str) -> str:
     path = os.path.join(BUILD, "nfpm.json")  # JSON is YAML, too
     with open(path, "w", encoding="utf-8") as file:
         json.dump(description(kind, number, tree), file, indent=2)
-    said = run(nfpm, "package", "--config", path, "--packager", kind, "--target", DIST)
+    said = run(
+        nfpm,
+        "package",
+        "--config",
+        path,
+        "--packager",
+        kind,
+        "--target",
+        os.environ.get("ACR_PACKAGE_FOLDER", DIST),
+    )
     (made,) = [word for word in said.split() if word.endswith("." + kind)]
     return made
 
@@ -114,12 +123,10 @@ def _content(tree: str, name: str) -> dict[str, object]:
 
 
 def _folders(tree: str) -> list[dict[str, object]]:
-    """Return the folders that are ours alone, so that they go with the package."""
+    """Return the folders that go with the package, where nobody else has anything in them."""
     ours = (stage.PREFIX, stage.DOC)
-    found = sorted(
-        os.path.relpath(root, tree)
-        for each in ours
-        for root, _, _ in os.walk(os.path.join(tree, each))
-    )
+    inside = (os.walk(os.path.join(tree, each)) for each in ours)
+    found = {os.path.relpath(root, tree) for walk in inside for root, _, _ in walk}
+    found |= {folder for folder in stage.shells() if os.path.isdir(os.path.join(tree, folder))}
     info = {"owner": "root", "group": "root", "mode": 0o755, "mtime": _moment()}
-    return [{"dst": f"/{name}", "type": "dir", "file_info": info} for name in found]
+    return [{"dst": f"/{name}", "type": "dir", "file_info": info} for name in sorted(found)]

@@ -43,6 +43,17 @@ def made(number: str | None = None) -> str:
     return STAGE
 
 
+def shells() -> list[str]:
+    """Return the folders of completions: not every system has them, and none minds who makes them."""
+    found = set()
+    for path in _COMPLETIONS.values():
+        folder = os.path.dirname(path)
+        while folder != "usr/share":
+            found.add(folder)
+            folder = os.path.dirname(folder)
+    return sorted(found)
+
+
 def _link(path: str, target: str) -> None:
     link = os.path.join(STAGE, path)
     os.makedirs(os.path.dirname(link), exist_ok=True)
