@@ -76,7 +76,8 @@ def asking_for(host: str, environ: Mapping[str, str]) -> Asker | None:
 def _mentioned(host: str, environ: Mapping[str, str]) -> bool:
     for path in paths.settings_files(environ.get):
         try:
-            with open(path, "rb") as file:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # not for a FIFO
+            with os.fdopen(descriptor, "rb") as file:
                 return host.encode() in file.read(entry.LARGEST_GATE).lower()
         except OSError:
             continue

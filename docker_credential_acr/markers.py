@@ -56,15 +56,29 @@ def find(host: str, environ: Mapping[str, str]) -> Marker | None:
     return found
 
 
+def settled(host: str, environ: Mapping[str, str]) -> Marker | None:
+    """Return the marker of *host*, or None. Raises HelperFailed, also if it is pending."""
+    marker = find(host, environ)
+    if marker is not None and marker.pending:
+        raise HelperFailed(
+            f"the login of {marker.username} was stopped while it was being kept",
+            f"run: docker logout {host}, and log in again if it is still needed",
+            "login-lost",
+        )
+    return marker
+
+
 def every(environ: Mapping[str, str]) -> list[Marker]:
     """Return all markers; those that cannot be read are passed over."""
     folder = paths.data_folder(environ.get) or ""
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(_ENDING))
-    except OSError:
-        return []
-    found = [_read(folder, name) for name in names]
+    found = [_read(folder, name) for name in private_files.files(folder, _ENDING)]
     return [marker for marker in found if marker is not None]
+
+
+def hosts(environ: Mapping[str, str]) -> list[str]:
+    """Return the hosts that have a marker, also one that cannot be read."""
+    found = private_files.files(paths.data_folder(environ.get), _ENDING)
+    return [name.removesuffix(_ENDING).replace("+", ":") for name in found]
 
 
 def _read(folder: str, name: str) -> Marker | None:
@@ -74,9 +88,9 @@ def _read(folder: str, name: str) -> Marker | None:
     except (ValueError, TypeError, RecursionError):
         return None
     texts = marker.host, marker.username, marker.store
-    if not all(isinstance(text, str) for text in texts) or file_name(marker.host) != name:
-        return None
-    return marker
+    right = all(isinstance(text, str) for text in texts) and isinstance(marker.pending, bool)
+    expires = type(marker.expires) in (int, type(None))
+    return marker if right and expires and file_name(marker.host) == name else None
 
 
 def warning(marker: Marker, now: float) -> str | None:

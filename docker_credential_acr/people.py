@@ -5,12 +5,13 @@ its arguments, and ``run``. It is imported when its verb is called: the protocol
 """
 
 import argparse
+import errno
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, TextIO
 
 from docker_credential_acr import child, private_files
 from docker_credential_acr.errors import Failure, internal, printable
@@ -20,6 +21,7 @@ from docker_credential_acr.terminal import Terminal
 PROGRAM = "docker-credential-acr"
 USAGE = 2  # exit codes of the verbs for people; those of failures stand at their classes
 INTERRUPTED = 130
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a disk that output goes to
 
 
 class Command(Protocol):
@@ -145,12 +147,22 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> int:
         terminal.note(f"{PROGRAM} {verb}: stopped")
         return INTERRUPTED
     except BrokenPipeError:  # nobody reads on
-        with suppress(OSError):
-            sys.stdout.close()
         return 1
     finally:
         child.end_all()
         private_files.drop_unfinished()
+        _let_go(sys.stdout)
+        _let_go(sys.stderr)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Send what *stream* cannot be rid of to nowhere: else the interpreter tries again and complains."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _done(verb: str, rest: list[str], environ: Mapping[str, str], terminal: Terminal) -> int:
@@ -164,9 +176,19 @@ def _done(verb: str, rest: list[str], environ: Mapping[str, str], terminal: Term
     except Failure as failure:
         return _failed(failure, terminal)
     except Exception as error:  # noqa: BLE001  the last net: nobody is helped by a traceback
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return _failed(_no_room(error), terminal)
         log.debug("internal", exc_info=error)
         return _failed(internal(error), terminal)
     return code
+
+
+def _no_room(error: OSError) -> Failure:
+    return Failure(
+        f"not all could be written: {(error.strerror or '').lower()}",
+        "make room where standard output leads, and try again",
+        "output-file",
+    )
 
 
 def _parser(verb: str, command: Command) -> "Parser":

@@ -128,6 +128,14 @@ def remove(folder: Folder | None, name: str) -> None:
         os.unlink(folder.name(name), dir_fd=folder.fd)
 
 
+def files(path: str | None, ending: str) -> list[str]:
+    """Return the sorted names in the folder *path* that end with *ending*; none if it is not there."""
+    try:
+        return sorted(name for name in os.listdir(path) if name.endswith(ending)) if path else []
+    except OSError:
+        return []
+
+
 def names(folder: Folder | None) -> list[str]:
     if folder is None:
         return []

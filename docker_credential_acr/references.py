@@ -332,7 +332,8 @@ REFERENCES: dict[str, Reference] = {
         "Give the secret by a file, or use managed-identity or aks-node on nodes.",
     ),
     "output-file": Reference(
-        "The file that --output names cannot be written: its folder is missing, not writable, or full.",
+        "What --output names, or what standard output leads to, cannot be written: its folder is missing, "
+        "not writable, or full.",
         "ls -ld on its folder; df",
         "Name a file in a folder that you can write to.",
     ),

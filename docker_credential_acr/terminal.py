@@ -4,6 +4,7 @@ Colour only on a terminal (https://no-color.org, https://force-color.org); nothi
 as wide as the terminal.
 """
 
+import io
 import os
 import shutil
 import sys
@@ -34,6 +35,9 @@ class Terminal:
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Terminal":
         """Return this process's own."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # half a character, or a locale without it
+                stream.reconfigure(errors="backslashreplace")
         width = shutil.get_terminal_size((80, 24)).columns
         return cls(
             sys.stdout,

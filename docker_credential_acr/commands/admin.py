@@ -11,6 +11,7 @@ from docker_credential_acr.arm_registries import ADMIN_SLOTS
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.commands.proof import ours
 from docker_credential_acr.deadline import Deadline
+from docker_credential_acr.errors import printable
 from docker_credential_acr.managing import manager
 from docker_credential_acr.methods import ENTRA_METHODS
 from docker_credential_acr.settings import RegistrySettings, for_host, load
@@ -97,7 +98,9 @@ def _rotate(given: argparse.Namespace, desk: _Desk, terminal: Terminal) -> int:
         )
     slot = given.which or _not_in_use(desk)
     login = arm_registries.new_admin_password(desk.registry_id, slot, desk.manager)
-    terminal.tell(f"{desk.host}: {slot} of {login.username} is new; the old one stopped working")
+    terminal.tell(
+        f"{desk.host}: {slot} of {printable(login.username)} is new; the old one stopped working"
+    )
     if given.password:
         terminal.out.write(login.secret.reveal() + "\n")
     other = next(each for each in ADMIN_SLOTS if each != slot)

@@ -105,7 +105,10 @@ def _kept(host: str, username: str, secret: Secret, who: Asker) -> Reply:
     who = told_apart(chosen, who, person.deadline)
     current = entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
     if username in _TOKEN_USERS:
-        if current is None or f'"Secret":"{secret.reveal()}"}}'.encode() not in current:
+        if (
+            current is None
+            or f'"Secret":"{secret.reveal()}"}}'.encode("utf-8", "replace") not in current
+        ):
             _keep_token(chosen, secret, who, person)
         return Reply()
     answer = cache.rendered(username, secret.reveal())

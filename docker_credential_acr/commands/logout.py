@@ -51,9 +51,8 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
 def _all(environ: Mapping[str, str], deadline: Deadline) -> list[Step]:
     folder = private_files.open_folder(paths.cache_folder(environ.get))
     people = [partial(_person, name, environ, deadline) for name, _ in kept_sign_in.every(environ)]
-    kept = [
-        partial(_login, marker.host, Person(environ, deadline)) for marker in markers.every(environ)
-    ]
+    person = Person(environ, deadline)
+    kept = [partial(_login, host, person) for host in markers.hosts(environ)]
     return [*people, *kept, partial(_tokens, folder, None)]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import time
 
-from docker_credential_acr import asker, credentials, entry, logins
+from docker_credential_acr import asker, credentials, entry, exchange, logins
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import InputError
@@ -62,10 +62,16 @@ def prove(host: str, who: Asker) -> Proof:
         chosen,
         found["Username"],
         Secret(found["Secret"]),
-        times[-1],
+        times[-1] or _expires(found["Secret"]),
         method,
         is_password=method in LOGIN_METHODS,
     )
+
+
+def _expires(secret: str) -> int:
+    """Return what a token says itself, for those whose answer is not in the cache."""
+    expires = (exchange.jwt_claims(secret) or {}).get("exp")
+    return expires if type(expires) is int else 0
 
 
 def kept(host: str, who: Asker) -> tuple[tuple[int, ...], dict[str, object]] | None:

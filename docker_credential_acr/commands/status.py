@@ -18,7 +18,7 @@ from docker_credential_acr import (
 )
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.commands.proof import kept, ours
-from docker_credential_acr.errors import SettingsError
+from docker_credential_acr.errors import Failure, HelperFailed, SettingsError, printable
 from docker_credential_acr.settings import Settings, for_host, load
 from docker_credential_acr.terminal import Terminal, minutes
 
@@ -72,15 +72,21 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
 
 def _known(settings: Settings, who: Asker) -> list[str]:
     """Return the hosts that the settings name, docker sends here, or something is kept for."""
-    helped = (registry.host_in(key.encode()) for key in docker_config.helped_hosts(who.environ))
-    kept_hosts = (marker.host for marker in markers.every(who.environ))
+    keys = docker_config.helped_hosts(who.environ)
+    helped = (registry.host_in(key.encode("utf-8", "replace")) for key in keys)
+    kept_hosts = markers.hosts(who.environ)
     cached = (name.partition("@")[0].replace("+", ":") for name in private_files.names(who.folder))
     found = {*settings.exact_hosts, *filter(None, helped), *kept_hosts, *cached}
     return sorted(host for host in found if registry.is_ours(host, who.suffixes, who.named))
 
 
 def _state(host: str, settings: Settings, who: Asker) -> State:
-    now, marker = time(), markers.find(host, who.environ)
+    now, marker = time(), None
+    lost: Failure | None = None
+    try:
+        marker = markers.settled(host, who.environ)
+    except HelperFailed as error:
+        lost = error
     failure = cache.failure(who.folder, entry.file_name(host, who.stamped))
     times = kept(host, who)
     left = int(times[0][3] - now) if times else None
@@ -98,7 +104,9 @@ def _state(host: str, settings: Settings, who: Asker) -> State:
     expiring = markers.warning(marker, now) if marker else None
     if expiring:
         warnings.append(expiring)
-    good = marker is not None or left is not None
+    if lost is not None:
+        failure = {"what": lost.what, "hint": lost.hint}
+    good = marker is not None or (left is not None and lost is None)
     return State(
         host,
         _GOOD if good else _NEEDED if failure else _IDLE,
@@ -125,7 +133,10 @@ def _tell(state: State, terminal: Terminal) -> None:
 
 def _lines(state: State) -> Iterator[tuple[str, str]]:
     if state.login:
-        yield "login", f"{state.login}, kept in {state.login_store}; it wins over the method"
+        yield (
+            "login",
+            f"{printable(state.login)}, kept in {state.login_store}; it wins over the method",
+        )
     if state.method:
         of = f" ({state.identity})" if state.identity else ""
         yield "method", f"{state.method}{of}, {state.source}"

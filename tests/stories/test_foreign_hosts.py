@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -221,3 +222,12 @@ def test_suffix_of_a_custom_cloud(program: Program, host: str) -> None:
     for name in (f"evil{suffix}", suffix, f"a.b.{suffix}", f"my.{suffix}.evil.example"):
         assert program.get(name) == (1, NOT_FOUND, b"")
     assert len(program.azure.requests) == seen
+
+
+def test_settings_that_are_a_pipe_hold_nobody(program: Program) -> None:
+    """Another registry's pull has nothing to do with them."""
+    path = os.path.join(program.home, "pipe")
+    os.mkfifo(path)
+    began = time.monotonic()
+    assert program.get("registry.example", ACR_CRED_CONFIG=path) == (1, NOT_FOUND, b"")
+    assert time.monotonic() - began < 4

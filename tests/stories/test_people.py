@@ -3,6 +3,7 @@
 import base64
 import json
 import subprocess
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from docker_credential_acr.people import VERBS
-from tests.stories.program import GUID, Answer, Program, new_host
+from tests.stories.program import GUID, PATH, Answer, Program, new_host
 
 SCOPE = "repository:team/app:pull"
 
@@ -78,6 +79,42 @@ class TestStatus:
         assert (state["host"], state["state"], state["login"]) == (host, "ready", "admin")
         assert state["login_store"] == "file"
 
+    @pytest.mark.parametrize(
+        "content", [b"{", b'{"pending": 7}', None], ids=["no JSON", "no marker", "pending"]
+    )
+    def test_a_kept_login_that_is_lost_is_said(
+        self, program: Program, host: str, content: bytes | None
+    ) -> None:
+        """Of its own registry, and the others are told of all the same."""
+        program.settings('store = "file"\n[registries."other.azurecr.io"]\nmethod = "azure-cli"\n')
+        program.secrets.add("CANARY-kept")
+        assert program.store(host, "admin", "CANARY-kept").code == 0
+        path = Path(program.kept, f"{host}@login")
+        path.write_bytes(content or path.read_bytes().replace(b"false", b"true"))
+        answer = program.run("status", "--json")
+        assert answer.code == 4
+        states = {each["host"]: each for each in told(answer)["registries"]}
+        assert states["other.azurecr.io"]["state"] == "no token yet"
+        assert states[host]["state"] == "needs you"
+        assert f"docker logout {host}" in states[host]["next"]
+        assert program.get(host).reference == "login-lost"
+        assert f"{host}: its kept login is forgotten".encode() in program.run("logout", "--all").out
+        assert program.get(host).secret
+
+    def test_what_others_wrote_goes_to_no_terminal_as_it_is(
+        self, program: Program, host: str
+    ) -> None:
+        program.settings('store = "file"\n')
+        program.secrets.add("CANARY-kept")
+        assert program.store(host, "\x1b[2Jbob\ud800", "CANARY-kept").code == 0
+        config = Path(program.home, ".docker", "config.json")
+        config.parent.mkdir()
+        config.write_text('{"credHelpers": {"\\ud800.azurecr.io": "acr"}}')
+        answer = program.run("status")
+        assert answer.code == 0, answer
+        assert b"login    \\x1b[2Jbob\\ud800, kept in file" in answer.out
+        assert program.run("logout", "--all").code == 0
+
     def test_a_client_that_asks_somebody_else(self, program: Program, host: str) -> None:
         config = Path(program.home, ".docker", "config.json")
         config.parent.mkdir()
@@ -95,7 +132,55 @@ class TestStatus:
         assert 'did you mean "managed-identity"?' in lines[0]
 
 
+class TestStreams:
+    """Who reads may stop, and a disk may be full: neither is a fault of the program."""
+
+    @staticmethod
+    def shell(program: Program, line: str) -> Answer:
+        command = ["bash", "-c", line.replace("PROGRAM", PATH)]
+        done = subprocess.run(
+            command, capture_output=True, check=False, env=program.environ, timeout=30
+        )
+        return program.note(("bash",), Answer(done.returncode, done.stdout, done.stderr))
+
+    @pytest.mark.parametrize("verb", ["status", "config schema", "completion bash", "cache path"])
+    def test_a_full_disk(self, program: Program, verb: str) -> None:
+        answer = self.shell(program, f"PROGRAM {verb} >/dev/full")
+        assert answer.code == 1, answer
+        assert answer.err.startswith(b"error: not all could be written: no space left on device\n")
+        assert b"Exception" not in answer.err
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "PROGRAM config schema | true",
+            "PROGRAM config schema | head -1",
+            "PROGRAM config explain x 2>&1 >/dev/null | true",
+            "PROGRAM status --wrong 2>&1 | true",
+        ],
+    )
+    def test_nobody_reads(self, program: Program, line: str) -> None:
+        answer = self.shell(program, line + "; exit ${PIPESTATUS[0]}")
+        assert answer.code in {0, 1, 2}, answer
+        assert answer.err == b""
+
+    @pytest.mark.parametrize("closed", ["2>&-", "2>&- <&-", "<&-"])
+    @pytest.mark.parametrize("verb", ["status", "config explain x", "doctor --pre", "logout --all"])
+    def test_streams_that_are_closed(self, program: Program, verb: str, closed: str) -> None:
+        answer = self.shell(program, f"PROGRAM {verb} {closed}")
+        assert answer.code in {0, 1, 2}, answer
+        assert b"Traceback" not in answer.err
+
+
 class TestToken:
+    @pytest.mark.parametrize("cached", ["0", "1"])
+    def test_it_says_when_it_is_over(self, program: Program, host: str, cached: str) -> None:
+        answer = program.run("token", host, "--format", "json", ACR_CRED_NO_CACHE=cached)
+        expires = datetime.fromisoformat(told(answer)["expires"]).timestamp()
+        assert 10_000 < expires - time.time() < 12_000
+        answer = program.run("login", host, ACR_CRED_NO_CACHE=cached)
+        assert b"good for 3 h" in answer.out
+
     def test_raw_is_the_token_alone(self, program: Program, host: str) -> None:
         answer = program.run("token", host)
         assert answer[::2] == (0, b"")

@@ -145,3 +145,8 @@ def test_f41_clock_set_back(program: Program, host: str) -> None:
     now = int(time.time())
     token = kept(program, host, iat=now + HOUR, exp=now + 4 * HOUR)
     assert program.get(host).secret != token
+
+
+def test_half_a_character_is_no_token(program: Program, host: str) -> None:
+    assert program.get(host).secret
+    assert program.store(host, "<token>", "\ud800").reference == "store-not-a-token"
