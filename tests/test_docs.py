@@ -21,7 +21,7 @@ from docker_credential_acr.settings_keys import option_names
 ROOT = Path(__file__).parent.parent
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
 }
 README, LONG = PAGES["README.md"], PAGES["docs/methods.md"]
 FENCED = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -208,3 +208,14 @@ def test_every_page_is_in_the_index() -> None:
         path = Path(page)
         if path.parent.as_posix() == "docs" and path.name != "README.md":
             assert f"]({path.name})" in index
+
+
+def test_rooms_that_are_told_of_are_there() -> None:
+    """CONTRIBUTING's table names modules and folders of the program."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?) \| ", text, re.MULTILINE)
+    rooms = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    assert len(rooms) > 30
+    package = ROOT / "docker_credential_acr"
+    for room in rooms:
+        assert list(package.glob(room if room.endswith("/") else f"{room}.py")), room
