@@ -155,7 +155,7 @@ def cached(given: bytes) -> "tuple[bytes, str, str, str] | tuple[bytes] | None":
         gate = entry.read_gate(folder, settings) if folder else None
         if gate is None:
             return None
-        suffixes, watched, fallback, named = gate
+        suffixes, watched, fallback, named, _ = gate
     stamped = entry.stamp(get, settings, watched)
     host, found = None, None
     # A plain host that is in the cache passed the gate when it was saved.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from docker_credential_acr import cache, entry, environment_file, paths, private_files
+from docker_credential_acr.deadline import DEFAULT_SECONDS
 from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.private_files import Folder
 from docker_credential_acr.registry import is_ours
@@ -28,6 +29,7 @@ class Asker:
     suffixes: tuple[str, ...]
     named: bytes
     fallback: str | None = None
+    timeout: int = DEFAULT_SECONDS  # the longest of the settings: a waiter does not read them
     logins: bool = True  # whether what docker login gave us to keep counts for this asker
     proof: Secret | None = None  # what the caller brought, where only that says who it is
     adjust: "Callable[[RegistrySettings], RegistrySettings] | None" = (
@@ -49,10 +51,12 @@ def who_asks(environ: Mapping[str, str]) -> Asker:
 
         log.start(environ["ACR_CRED_DEBUG"])
         log.log.debug("no cache: %s cannot be made or used", path)
-    suffixes, watched, fallback, named = _gate(folder, settings)
+    suffixes, watched, fallback, named, seconds = _gate(folder, settings)
     suffixes += environment_file.suffixes(environ)
     stamped = entry.stamp(environ.get, settings, watched)
-    return Asker(environ, settings, stamped, folder, suffixes, named, fallback.decode() or None)
+    helper = fallback.decode() or None
+    most = int(seconds) if seconds.isdigit() else DEFAULT_SECONDS
+    return Asker(environ, settings, stamped, folder, suffixes, named, helper, most)
 
 
 def asking_for(host: str, environ: Mapping[str, str]) -> Asker | None:
@@ -86,10 +90,10 @@ def _mentioned(host: str, environ: Mapping[str, str]) -> bool:
 
 def _gate(
     folder: Folder | None, settings: tuple[object, ...] | None
-) -> tuple[tuple[str, ...], tuple[bytes, ...], bytes, bytes]:
+) -> tuple[tuple[str, ...], tuple[bytes, ...], bytes, bytes, bytes]:
     """Return what the settings say about hosts, written down for the fast staircase if it is not yet."""
     if settings is None:
-        return (), (), b"", b""
+        return (), (), b"", b"", b""
     found = entry.read_gate(folder.path, settings) if folder else None
     if found is None:
         from docker_credential_acr.settings import load  # noqa: PLC0415
@@ -101,6 +105,7 @@ def _gate(
             " ".join(loaded.suffixes).encode(),
             b"\0".join(watched),
             (loaded.fallback or "").encode(),
+            str(loaded.longest_timeout).encode(),
             *map(str.encode, hosts),
             b"",
         ]
@@ -109,5 +114,5 @@ def _gate(
         cache.save(
             folder, entry.file_name(entry.GATE, stamped), entry.head(entry.GATE, stamped) + body
         )
-        found = loaded.suffixes, tuple(watched), parts[2], b"\n" + b"\n".join(parts[3:])
+        found = loaded.suffixes, tuple(watched), parts[2], b"\n" + b"\n".join(parts[4:]), parts[3]
     return found

@@ -146,12 +146,12 @@ def head(host: str, stamped: bytes) -> bytes:
 
 def read_gate(
     folder: str, settings: "tuple[object, ...]"
-) -> "tuple[tuple[str, ...], tuple[bytes, ...], bytes, bytes] | None":
+) -> "tuple[tuple[str, ...], tuple[bytes, ...], bytes, bytes, bytes] | None":
     """Return what the settings say about hosts, as the slow path wrote it down: no TOML on a hit.
 
     The parts are the suffixes of custom clouds, the files whose change counts for the stamp, the
-    helper for other hosts, and the hosts of other forms that are named exactly, each on a line of its
-    own between line breaks.
+    helper for other hosts, the hosts of other forms that are named exactly, each on a line of its own
+    between line breaks, and the longest time limit in seconds.
     """
     stamped = ascii(settings).encode()
     begins = head(GATE, stamped)
@@ -159,12 +159,12 @@ def read_gate(
     if data is None or not data.startswith(begins):
         return None
     try:
-        suffixes, watched, fallback, hosts = data[len(begins) :].split(b"\n", 3)
+        suffixes, watched, fallback, seconds, hosts = data[len(begins) :].split(b"\n", 4)
         found = tuple(suffixes.decode().split())
     except ValueError:  # half of it, as a crash of the machine may leave it: it is written anew
         return None
     files = tuple(watched.split(b"\0")) if watched else ()
-    return found, files, fallback, b"\n" + hosts
+    return found, files, fallback, b"\n" + hosts, seconds
 
 
 def read_private(path: str, largest: int = LARGEST) -> "bytes | None":

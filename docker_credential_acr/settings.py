@@ -78,6 +78,14 @@ class Settings:
         return tuple(host for host in self.registries if "*" not in host)
 
     @property
+    def longest_timeout(self) -> int:
+        """The most seconds that an answer for any registry may take."""
+        common: int = self.defaults.get("timeout", deadline.DEFAULT_SECONDS)
+        return max(
+            (table.get("timeout", common) for table in self.registries.values()), default=common
+        )
+
+    @property
     def token_files(self) -> tuple[str, ...]:
         """The files that say who is asking; a change of theirs is another asker (``entry.stamp``)."""
         tables = (self.defaults, *self.registries.values())

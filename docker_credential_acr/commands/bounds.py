@@ -11,12 +11,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from docker_credential_acr.asker import Asker
     from docker_credential_acr.settings import RegistrySettings
 
 
 def bounds(
     host: str,
-    environ: "Mapping[str, str]",
+    who: "Asker",
     watchdog: Watchdog,
     last_answer: bytes | None = None,
 ) -> "tuple[Deadline, Callable[[RegistrySettings], Deadline]]":
@@ -25,13 +26,13 @@ def bounds(
     *last_answer* is what a client gets when the time is up. Raises SettingsError.
     """
     began = monotonic()
-    waiting = Deadline(began + deadline.seconds_asked(environ, deadline.DEFAULT_SECONDS))
+    waiting = Deadline(began + deadline.seconds_asked(who.environ, who.timeout))
     watchdog.host = f"{printable(host)[:80]}: ".encode()
 
     def prepare(chosen: "RegistrySettings") -> Deadline:
         from docker_credential_acr import child  # noqa: PLC0415  this process signs in
 
-        start_log(environ)
+        start_log(who.environ)
         from docker_credential_acr.log import log  # noqa: PLC0415
 
         log.debug("%s: signing in with %s", host, chosen.method)

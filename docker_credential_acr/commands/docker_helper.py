@@ -54,7 +54,7 @@ def _answer(host: str, who: Asker, server: bytes, watchdog: Watchdog) -> bytes:
         return kept
     old = credentials.still_good(host, who)
     last = old and entry.render(server, old)
-    waiting, prepare = bounds(host, who.environ, watchdog, last)
+    waiting, prepare = bounds(host, who, watchdog, last)
     return credentials.obtain(host, who, waiting, prepare)
 
 
@@ -62,7 +62,7 @@ def _kept(host: str, who: Asker, watchdog: Watchdog) -> bytes | None:
     """Return the rendered login that is kept for *host*, or None; the cache never has it."""
     from docker_credential_acr import cache, child, logins  # noqa: PLC0415  for those who have one
 
-    waiting, _ = bounds(host, who.environ, watchdog)
+    waiting, _ = bounds(host, who, watchdog)
     watchdog.at_end.append(child.end_all)
     name = entry.file_name(host, who.stamped)
     try:
@@ -79,7 +79,7 @@ def renew(host: str, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply:
     try:
         who = asker.who_asks(environ)
         if registry.is_ours(host, who.suffixes, who.named):
-            waiting, prepare = bounds(host, environ, watchdog)
+            waiting, prepare = bounds(host, who, watchdog)
             credentials.renew(host, who, waiting, prepare)
     except Failure as failure:
         return failed(failure, host)

@@ -53,7 +53,7 @@ def answer(
         who = _asks(who, options, token, pod)
         old = credentials.still_good(host, who)
         last = old and fast.answer(keys, old, 0)
-        waiting, prepare = bounds(host, environ, watchdog, last)
+        waiting, prepare = bounds(host, who, watchdog, last)
         login = credentials.obtain(host, who, waiting, prepare)
         return Reply(_response(host, keys, who, login))
     except NoCredential:

@@ -47,7 +47,7 @@ CORPUS: dict[str, dict[str, bytes]] = {
     },
     "entry": {
         **ENTRIES,
-        "gate": GATE_BEGINS + b"cr.factory.example\n/a\0/b\ndesktop\nregistry.example:5000\n",
+        "gate": GATE_BEGINS + b"cr.factory.example\n/a\0/b\ndesktop\n25\nregistry.example:5000\n",
         "failed": b'{"at": 1800000000.5, "what": "w", "hint": "h", "reference": "proxy"}\n',
         "other-format": BEGINS.replace(b"1", b"2", 1) + b"whatever\n",
         "head": entry.head(HOST, b"other"),

@@ -112,6 +112,21 @@ def stopped_holder(program: Program) -> None:
     assert program.exchanges(host) == 2
 
 
+def impatient_waiter(program: Program) -> None:
+    """Who waits for a stopped holder gives up when the settings say so."""
+    host = new_host()
+    program.settings("[defaults]\ntimeout = 5\n")
+    program.azure.fault("exchange", Delay(60), times=1, host=host)
+    holder = program.asked(host)
+    until(lambda: program.exchanges(host))
+    os.kill(holder.pid, signal.SIGSTOP)
+    try:
+        assert program.get(host).reference == "out-of-time"
+    finally:
+        holder.kill()
+        program.finish(holder)
+
+
 STORIES = {
     "get without input": Story(no_input("get"), 4, 6),
     "store without input": Story(no_input("store"), 4, 6),
@@ -133,6 +148,7 @@ STORIES = {
         entra(Slow(2), "sign-in", "azurecr.sovcloud-azure.fr", "login.sovcloud-identity.fr"), 4, 8
     ),
     "Retry-After that fits": Story(retry_after_3, 3, 8),
+    "impatient waiter": Story(impatient_waiter, 4, 14),
     "stopped holder": Story(stopped_holder, 7, 13),
 }
 
