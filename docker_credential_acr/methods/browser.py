@@ -31,6 +31,7 @@ def log_in(
             loopback.state = flow["state"]
             opened = browser_window.opened(flow["auth_uri"], sign_in.environ)
             _tell(None if opened else flow["auth_uri"], sign_in, prompts)
+            interactive.name_the_app(options, prompts)
             answer = interactive.waited(loopback.answer, sign_in, prompts)
         try:
             found: dict[str, Any] = application.acquire_token_by_auth_code_flow(flow, answer)

@@ -30,6 +30,7 @@ def log_in(
             return flow
         address, code = (printable(str(flow[key])) for key in ("verification_uri", "user_code"))
         prompts.note(f"To sign in for {sign_in.host}, open {address} and enter the code {code}")
+        interactive.name_the_app(options, prompts)
         return interactive.waited(_asking(application, flow), sign_in, prompts)
 
     return interactive.log_in(options, sign_in, audience, ask)

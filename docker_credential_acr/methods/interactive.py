@@ -132,7 +132,7 @@ def log_in(options: Options, sign_in: SignIn, audience: str, ask: Ask) -> Accoun
         token = result.get("access_token")
         if not isinstance(token, str) or not token:
             raise refusal(result, sign_in)
-        Secret(token)
+        Secret(token)  # no log shows it
         if "refresh_token" not in result:
             raise SignInRefused(
                 "Entra gave nothing that a sign-in can be renewed with",
@@ -181,6 +181,14 @@ def refusal(result: Mapping[str, Any] | None, sign_in: SignIn) -> Failure:
         ids = failure.what[failure.what.rindex(" (") :]
         return SignInRefused(what + ids, hint or again, reference)
     return failure
+
+
+def name_the_app(options: Options, prompts: Terminal) -> None:
+    """Say why Microsoft's page names another program, to whoever is about to read it there."""
+    if prompts.lively and not options.client_id:
+        prompts.note(
+            "  the page asks about the Microsoft Azure CLI: this program signs in as it does"
+        )
 
 
 Found = TypeVar("Found")

@@ -180,6 +180,8 @@ def keeping(identity: Identity, sign_in: SignIn) -> Iterator[Callable[[str, str]
     """
     environ = sign_in.environ
     owner = Owner(identity.file, environ, sign_in.deadline)
+    if private_files.open_folder(paths.data_folder(environ.get)) is None:
+        raise _not_kept(environ)
     with turn(identity, sign_in):
         seal = sealing_key.made(owner, _store_of(identity.file, environ), sign_in)
     done = False
@@ -213,7 +215,7 @@ def _store_of(file: str, environ: Mapping[str, str]) -> str | None:
 def _not_kept(environ: Mapping[str, str]) -> MethodUnavailable:
     folder = paths.data_folder(environ.get) or "a folder of your own"
     return MethodUnavailable(
-        f"the kept sign-in could not be changed: {folder} cannot be written to",
+        f"what is kept of a sign-in cannot be changed: {folder} cannot be written to",
         "make room there, or correct its owner and rights",
         "sign-in-not-kept",
     )

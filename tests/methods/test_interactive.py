@@ -199,6 +199,17 @@ class TestWindow:
         assert browser_window.opened("https://login.example/", os.environ)
         assert seen(desktop)[0]["argv"] == ["https://login.example/"]
 
+    @pytest.mark.parametrize(("name", "ends"), [("wslview", 0), ("explorer.exe", 1)])
+    def test_wsl_has_windows_own(self, machine: Machine, name: str, ends: int) -> None:
+        """Windows' explorer says 1 when all is well."""
+        note = os.path.join(machine.folder, "note")
+        path = machine.file(f"wsl/{name}", f'#!/bin/sh\necho "$@" >{note}\nexit {ends}\n')
+        os.chmod(path, 0o755)
+        machine.set(BROWSER=None, WSL_DISTRO_NAME="Debian", PATH=os.path.dirname(path))
+        assert browser_window.opened("https://login.example/", os.environ)
+        with open(note, encoding="utf-8") as file:
+            assert file.read() == "https://login.example/\n"
+
     def test_what_lies_in_a_relative_folder_is_not_started(self, machine: Machine) -> None:
         desktop = install_browser(os.path.join(machine.folder, "desktop"), "idle")
         folder = os.path.dirname(desktop.path)

@@ -166,7 +166,7 @@ class TestLogin:
         self, program: Program, store: Script, host: str, tmp_path: os.PathLike[str]
     ) -> None:
         path = browser(program, tmp_path, "noisy")
-        answer = log_in(program, host, BROWSER=path)
+        answer = log_in(program, host, BROWSER=path, ACR_CRED_DEBUG=f"{program.home}/log")
         assert answer.out.startswith(f"{host}: signed in as dana@fake-azure.example\n".encode())
         assert answer.err.decode().splitlines() == [
             f"A browser has been opened: sign in there for {host}.",
@@ -209,6 +209,24 @@ class TestLogin:
         assert program.get(host).login["Username"] == host.partition(".")[0]
         asked = [r.form["scope"] for r in program.azure.requests if r.kind == "device-code"]
         assert ["https://management.azure.com/.default" in scope for scope in asked] == [True]
+
+    def test_without_a_cache(self, personal: Program, host: str) -> None:
+        answer = log_in(personal, host, ACR_CRED_NO_CACHE="1")
+        assert b"pulls have a credential, by device-code: good for 3 h 1" in answer.out
+        assert personal.get(host, ACR_CRED_NO_CACHE="1").login
+
+    def test_a_kept_login_that_comes_first_is_said(
+        self, personal: Program, host: str, store: Script
+    ) -> None:
+        personal.secrets.add(secret := f"CANARY-{host}")
+        personal.settings(
+            'store = "file"\nallow_unencrypted = true\n[defaults]\nmethod = "device-code"'
+        )
+        assert personal.store(host, "robot", secret).code == 0
+        answer = log_in(personal, host)
+        assert b"a login kept for robot comes first" in answer.err
+        assert next_step(answer) == f"docker logout {host}"
+        assert not has_key(store), "the settings name another store"
 
     def test_its_help_fits_a_screen(self, program: Program) -> None:
         for verb in ("login", "logout"):
@@ -366,6 +384,7 @@ class TestTerminal:
         people.device_code_problem = 70016
         with Screen(personal, "login", host) as screen:
             screen.until(CODE)
+            screen.until("the page asks about the Microsoft Azure CLI")
             screen.until("waiting for you to sign in, 14:5")
             screen.until("14:57 left; Ctrl-C stops")
             people.device_code_problem = None
