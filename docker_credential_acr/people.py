@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn, Protocol, TextIO
 
@@ -136,15 +137,19 @@ VERBS: Mapping[str, Verb] = {
 
 def run(arguments: list[str], environ: Mapping[str, str]) -> int:
     """Do what *arguments* say, the first of which is a verb of the table, and return the exit code."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C leaves nothing behind
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # whoever stops it: nothing is left behind
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, signal.default_int_handler)
     terminal = Terminal.of(environ)
     start(environ.get("ACR_CRED_DEBUG"))
     verb, *rest = arguments
     try:
         return _done(verb, rest, environ, terminal)
     except KeyboardInterrupt:
-        terminal.draw("")
-        terminal.note(f"{PROGRAM} {verb}: stopped")
+        with suppress(OSError):  # the terminal may be gone
+            terminal.draw("")
+            terminal.note(f"{PROGRAM} {verb}: stopped")
         return INTERRUPTED
     except BrokenPipeError:  # nobody reads on
         return 1

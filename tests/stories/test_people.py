@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import signal
 import subprocess
 import time
 from datetime import datetime
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from docker_credential_acr.people import VERBS
-from tests.stories.program import GUID, PATH, Answer, Program, new_host
+from tests.stories.program import GUID, PATH, Answer, Program, new_host, until
 
 SCOPE = "repository:team/app:pull"
 
@@ -130,6 +132,35 @@ class TestStatus:
         assert lines[1] == '    2 |   method = "mangaed-identity"'
         assert lines[2].index("^") == lines[1].index("method")
         assert 'did you mean "managed-identity"?' in lines[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("verb", ["token", "login", "doctor", "pull-secret"])
+def test_who_is_stopped_leaves_nobody_behind(
+    program: Program, host: str, verb: str, number: signal.Signals
+) -> None:
+    """Not the program that it waits for, either: it has a session of its own."""
+    az, note = Path(program.home, "bin", "az"), Path(program.home, "pid")
+    az.parent.mkdir()
+    az.write_text(f"#!/bin/sh\necho $$ >{note}.new; mv {note}.new {note}\nexec sleep 600\n")
+    az.chmod(0o755)
+    program.settings(f'[registries."{host}"]\nmethod = "azure-cli"\n')
+    process = program.start(verb, host, PATH=f"{az.parent}:/usr/bin:/bin")
+    until(note.exists)
+    process.send_signal(number)
+    answer = program.finish(process, verb=verb)
+    assert answer.code == 130
+    assert answer.err.endswith(f"{verb}: stopped\n".encode())
+    assert program.unfinished() == []
+
+    def gone() -> bool:
+        try:
+            os.kill(int(note.read_text()), 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    until(gone)
 
 
 class TestStreams:
