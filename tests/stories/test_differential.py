@@ -93,9 +93,11 @@ def test_version(other: Helper, program: Program) -> None:
 
 @pytest.mark.parametrize("verb", ["--help", "-h"])
 def test_help(other: Helper, program: Program, verb: str) -> None:
-    """Help is their usage line with exit code 0, as newer versions have it; older know no help."""
+    """Help begins with their usage line, exit code 0 as newer versions have it; older know no help."""
     usage = other.run()
-    assert program.run(verb) == (0, usage.out.replace(b"-pass", b"-acr"), b"")
+    answer = program.run(verb)
+    assert answer[::2] == (0, b"")
+    assert answer.out.startswith(usage.out.replace(b"-pass", b"-acr"))
 
 
 WAYS_TO_SAY_IT = [b"%s", b"%s\n", b"%s\r\n", b" %s \r\n", b"\t%s\n\n"]
