@@ -87,6 +87,7 @@ class Bench:
         try:
             act()
         except Unmeasured as unmeasured:
+            print(f"left out: {unmeasured.reason}", file=sys.stderr)
             for key in keys:
                 self.measured.setdefault(key, unmeasured)
 

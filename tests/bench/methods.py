@@ -44,7 +44,7 @@ def _cold(
     os.makedirs(settings)
     path = os.path.join(settings, "config.toml")
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f'[defaults]\nmethod = "{name}"\n')
+        file.write(f'allow_unencrypted = true\n[defaults]\nmethod = "{name}"\n')
         if name == "aks-node":
             file.write(f'file = "{os.path.join(home, "azure.json")}"\n')
     os.chmod(path, 0o600)
