@@ -120,13 +120,19 @@ def _clients(environ: Mapping[str, str]) -> object:
         except SettingsError as error:
             found[name] = error.what
             continue
-        logins = content.get("auths")
+        logins, helpers = content.get("auths"), content.get(docker_config.HELPERS)
+        pairs = helpers.items() if isinstance(helpers, dict) else ()
         found[name] = {
-            "credHelpers": content.get(docker_config.HELPERS),
-            "credsStore": content.get("credsStore"),
+            "credHelpers": {key: _text(value) for key, value in pairs},
+            "credsStore": _text(content.get("credsStore")),
             "logins": sorted(logins) if isinstance(logins, dict) else [],
         }
     return found
+
+
+def _text(value: object) -> object:
+    """Return *value* if it is a name; what is none there may hold anything."""
+    return value if value is None or isinstance(value, str) else _HIDDEN
 
 
 def _json(found: object) -> str:

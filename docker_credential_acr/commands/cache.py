@@ -105,7 +105,7 @@ def _clear(folder: Folder | None, server: str | None, terminal: Terminal) -> int
         host = host_in(server.encode("utf-8", "surrogatepass"))
         if host is None:
             raise InputError(
-                f"{server!a} is no host",
+                f"{server[:80]!a} is no host",
                 "give a registry, such as NAME.azurecr.io",
                 "host-not-ours",
             )

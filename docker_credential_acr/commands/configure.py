@@ -103,7 +103,7 @@ def _hosts(
         host = host_in(server.encode("utf-8", "surrogatepass"))
         if host is None or not (own or is_ours(host, who.suffixes, who.named)):
             raise InputError(
-                f"{server!a} is no Azure container registry",
+                f"{server[:80]!a} is no Azure container registry",
                 "give its login server, such as NAME.azurecr.io; "
                 "for a domain of your own give --login-server, too",
                 "host-not-ours",

@@ -36,7 +36,7 @@ def ours(server: str, environ: Mapping[str, str]) -> tuple[str, Asker]:
     host = host_in(server.encode("utf-8", "surrogatepass"))
     if host is None or not is_ours(host, who.suffixes, who.named):
         raise InputError(
-            f"{server!a} is no Azure container registry",
+            f"{server[:80]!a} is no Azure container registry",
             "give its login server, such as NAME.azurecr.io; name a domain of your own in the settings",
             "host-not-ours",
         )

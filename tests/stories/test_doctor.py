@@ -211,7 +211,9 @@ class TestBundle:
         person.own.add(os.path.join(person.home, ".config/docker-credential-acr/config.toml"))
         config = Path(person.home, ".docker", "config.json")
         config.parent.mkdir()
-        config.write_text(json.dumps({"auths": {host: {"auth": "CANARY-login"}}}))
+        misplaced = {host: "acr", "a.example": {"auth": "CANARY-login"}}
+        content = {"auths": {host: {"auth": "CANARY-login"}}, "credHelpers": misplaced}
+        config.write_text(json.dumps({**content, "HttpHeaders": {"X": "CANARY-header"}}))
         person.own.add(str(config))
         path = Path(person.home, "report.zip")
         answer = person.run("doctor", host, "--bundle", str(path), HTTPS_PROXY=proxy(person))
@@ -233,6 +235,8 @@ class TestBundle:
             if secret in text
         ]
         assert json.loads(parts["docker-config.json"])["docker"]["logins"] == [host]
+        helpers = {host: "acr", "a.example": "(set)"}
+        assert json.loads(parts["docker-config.json"])["docker"]["credHelpers"] == helpers
         assert json.loads(parts["environment.json"])["AZURE_CLIENT_SECRET"] == "(set)"
         assert path.stat().st_mode & 0o777 == 0o600
 

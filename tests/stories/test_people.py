@@ -260,6 +260,13 @@ class TestToken:
         scoped = told(program.run("token", host, "--scope", SCOPE, "--format", "json"))
         assert scoped["access"] == {"team/app": ["pull"]}
 
+    @pytest.mark.parametrize("verb", ["token", "configure", "login", "logout", "doctor", "status"])
+    def test_what_is_no_host_is_not_told_at_length(self, program: Program, verb: str) -> None:
+        answer = program.run(verb, "\x1b" * 50_000, PATH=os.path.dirname(PATH))
+        assert answer.code == 2
+        assert b"host-not-ours" in answer.err
+        assert max(map(len, answer.err.splitlines())) <= 400
+
     def test_no_token_for_anybody_else(self, program: Program) -> None:
         answer = program.run("token", "registry.example.com")
         assert answer[:2] == (2, b"")
