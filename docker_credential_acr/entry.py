@@ -110,8 +110,8 @@ def stamp(
             settings,
             paths.home(get),
             paths.machine(),  # a home may be shared, its managed identity is not
-            *map(get, VARIABLES),
-            *map(bool, map(get, SECRET_VARIABLES)),
+            *paths.variables(get, VARIABLES),
+            *map(bool, paths.variables(get, SECRET_VARIABLES)),
             *map(version, paths.account_files(get)),
             *map(version, watched),
         )
