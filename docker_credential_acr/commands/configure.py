@@ -157,6 +157,9 @@ def _without_logins(
     for host, key in configuring.logins(plan, hosts).items():
         if given.replace or _agreed(f"{plan.config.path} holds a login for {host}. Remove it?"):
             plan = configuring.without_login(plan, key)
+            terminal.note(
+                f"{host}: its login stays in the copy of that file; delete it once you pull"
+            )
         else:
             file = plan.config.path
             terminal.note(f"warning: {file} still holds a login for {host}; --replace removes it")

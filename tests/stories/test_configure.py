@@ -153,6 +153,7 @@ def test_a_login_in_the_file_goes_only_if_that_is_wanted(
     answer = person.run("configure", host, "--no-verify", *(["--replace"] if replace else []))
     assert answer.code == 0
     assert (b"still holds a login" in answer.err) is not replace
+    assert (b"stays in the copy" in answer.err) is replace
     assert (host in json.loads(docker(person).read_text())["auths"]) is not replace
     assert "CANARY-login" in Path(copy).read_text()
 
