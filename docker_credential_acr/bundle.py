@@ -26,8 +26,8 @@ _PACKAGES = (
 )
 _SHOWN_VALUES = ("ACR_CRED_", "AZURE_CLOUD")  # of all others only whether they are set
 _NAMED = (
-    *entry.VARIABLES,
-    *entry.SECRET_VARIABLES,
+    *map(bytes.decode, entry.VARIABLES),
+    *map(bytes.decode, entry.SECRET_VARIABLES),
     *("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "no_proxy", "ALL_PROXY"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "DOCKER_CONFIG", "DOCKER_AUTH_CONFIG"),
     *(

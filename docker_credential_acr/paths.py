@@ -28,12 +28,12 @@ else:
         return None if value is None else os.fsdecode(value)
 
 
-def variables(get: "Lookup", names: "tuple[str, ...]") -> "Iterable[str | None]":
-    """Return the values of *names*; this process's own all at once, without a call for each."""
-    if get is not variable or os.name == "nt":
-        return map(get, names)
-    values = map(_raw.get, map(str.encode, names))
-    return [None if value is None else os.fsdecode(value) for value in values]
+def variables(get: "Lookup", names: "tuple[bytes, ...]") -> "Iterable[bytes | None]":
+    """Return the values of *names* as bytes: this process's own come without a call for each."""
+    if get is variable and os.name != "nt":
+        return map(_raw.get, names)
+    values = map(get, map(os.fsdecode, names))
+    return [None if value is None else os.fsencode(value) for value in values]
 
 
 def home(get: "Lookup") -> "str | None":
