@@ -17,7 +17,6 @@ from docker_credential_acr.settings import load
 
 _PACKAGES = (
     "msal",
-    "azure-identity",
     "requests",
     "urllib3",
     "truststore",

@@ -18,6 +18,7 @@ from tests.bench.runs import Unmeasured
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _DEBIAN = "/usr/bin/python3"
 _OLDEST = (3, 11)
+_PEER = "azure-identity"  # of the script that a cold get is compared with
 _PIP = (25, 2)  # older ones write 'import re' into the script, half as much again as a whole get
 _ASK = """\
 import json, os, sys
@@ -99,7 +100,7 @@ def made(folder: str, python: str, scratch: str) -> Environment:
         install = [*pip, "--python", environment.python, "install"]
         again = ["--force-reinstall", "--no-deps"]
     wheel = next(os.path.join(dist, name) for name in os.listdir(dist) if name.endswith(".whl"))
-    _run([*install, *([] if fresh else again), wheel])
+    _run([*install, *([_PEER] if fresh else again), wheel])
     _run([environment.python, "-m", "compileall", "-q", os.path.join(folder, "lib")])
     return environment
 
