@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from docker_credential_acr import arm_registries
 from docker_credential_acr.arm import Manager
-from docker_credential_acr.errors import MethodUnavailable, RegistryRefused
+from docker_credential_acr.errors import MethodUnavailable, RegistryRefused, SettingsError
 from docker_credential_acr.methods.contract import EntraToken, Login, Offer, SignIn
 from docker_credential_acr.methods.passwords import PasswordOptions, passwords
 
@@ -41,6 +41,12 @@ def offer(options: Options, sign_in: SignIn, arm_token: Callable[[], EntraToken]
         )
     manager = Manager(sign_in, arm_token())
     registry, logins = arm_registries.admin_logins(options.registry_id, manager)
+    if logins[0].username.lower() != username(options, sign_in.login_server):
+        raise SettingsError(  # its passwords would be sent to a registry that they are not of
+            f"registry_id is that of another registry than {sign_in.login_server}",
+            "correct registry_id, or leave it out: the registry is found by its login server",
+            "settings-invalid",
+        )
     return Offer(
         logins, lambda _: arm_registries.admin_refused(registry, logins[0].username, manager)
     )

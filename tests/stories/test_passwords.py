@@ -145,6 +145,16 @@ class TestAdminUser:
         assert [form["client_id"] for form in sent] == [other.client_id]
         assert targets(azure) == [f"POST SUB/{registry.name}/listCredentials"]
 
+    def test_the_passwords_of_another_registry_are_not_sent_to_this_one(
+        self, admin: Program, host: str
+    ) -> None:
+        azure, other = admin.azure, new_host()
+        azure.add_admin(other)
+        registry_id = azure.arm.registry_id(azure.registry(other))
+        admin.settings(ADMIN.format(host) + f'registry_id = "{registry_id}"\n')
+        assert admin.get(host).reference == "settings-invalid"
+        assert azure.count("token") == 0
+
     def test_its_second_password(self, admin: Program, host: str) -> None:
         """The registry may know a renewed one before or after the Resource Manager does."""
         registry = admin.azure.registry(host)
