@@ -106,6 +106,11 @@ REFERENCES: dict[str, Reference] = {
         "az acr show --name NAME --query loginServer",
         "Give the login server. A domain of your own is named exactly in the settings, with login_server.",
     ),
+    "home-of-another": Reference(
+        "The home folder belongs to another user, as with sudo. Files written there would be root's, and that user's docker could not read them.",
+        "echo $HOME; id -un; ls -ld $HOME",
+        "Run it as the user whose docker it is for. For root's own docker: sudo -H, or HOME=/root.",
+    ),
     "program-missing": Reference(
         "docker looks for a program called docker-credential-acr on PATH, and there is none.",
         "command -v docker-credential-acr",

@@ -1,17 +1,18 @@
 """``configure HOST...``: Docker's config and our settings, changed together, proved, and undone again."""
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from time import time
 from typing import Any
 
-from docker_credential_acr import child, configuring
+from docker_credential_acr import child, configuring, paths
 from docker_credential_acr.asker import Asker, who_asks
 from docker_credential_acr.commands.proof import prove
 from docker_credential_acr.configuring import Plan
 from docker_credential_acr.deadline import Deadline
-from docker_credential_acr.errors import Failure, InputError
+from docker_credential_acr.errors import Failure, InputError, SettingsError
 from docker_credential_acr.registry import host_in, is_ours
 from docker_credential_acr.schema import REGISTRY
 from docker_credential_acr.settings_keys import choices, hints
@@ -81,6 +82,7 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
         plan = _without_logins(plan, hosts, given, terminal)
         terminal.tell("".join(configuring.differences(plan)) or "nothing to change")
         return 0
+    _check_home(environ)
     with configuring.turn(environ):
         plan = _without_logins(planned(), hosts, given, terminal)
         for line in configuring.carry_out(plan, environ):
@@ -88,6 +90,19 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
     if given.remove or given.no_verify:
         return 0
     return max(_proved(host, environ, terminal) for host in hosts)
+
+
+def _check_home(environ: Mapping[str, str]) -> None:
+    """Refuse to write into somebody else's home: with sudo, docker's config would then be root's."""
+    home = paths.home(environ.get)
+    if os.name == "nt" or home is None or not os.path.isdir(home):
+        return
+    if os.stat(home).st_uid not in (os.geteuid(), 0):
+        raise SettingsError(
+            f"{home} is another user's home, who could not read what is written there",
+            "run it as that user, without sudo",
+            "home-of-another",
+        )
 
 
 def _hosts(

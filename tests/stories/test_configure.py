@@ -196,6 +196,15 @@ def test_a_sign_in_that_fails_is_told_and_the_files_stay(person: Program, host: 
     assert helpers(person) == {host: "acr"}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be in another user's home")
+def test_root_writes_nothing_into_another_users_home(person: Program, host: str) -> None:
+    os.chown(person.home, 12345, 12345)
+    answer = person.run("configure", host, "--no-verify")
+    assert answer.code == 3
+    assert b"help home-of-another" in answer.err
+    assert person.files() == []
+
+
 class TestTheProgramOnPath:
     def test_it_has_to_be_there(self, program: Program, host: str) -> None:
         answer = program.run("configure", host)
