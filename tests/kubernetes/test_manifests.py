@@ -389,9 +389,26 @@ def test_builds_find_the_helper_by_its_name() -> None:
     for name in ("buildkit", "buildah"):
         (job,) = documents(f"builds/{name}.yaml")
         pod = job["spec"]["template"]["spec"]
-        assert pod["initContainers"][0]["command"][-2:] == ["/install/usr", "/helper/"]
+        first, *copied, target = pod["initContainers"][0]["command"]
+        assert (first, target) == ("/bin/cp", "/helper/")
+        assert "/install/usr" in copied
         assert 'PATH="$PATH:/helper/usr/bin"' in pod["containers"][0]["args"][0]
         assert "myregistry.azurecr.io" in pod["containers"][0]["args"][0]
+
+
+def test_buildkit_has_the_libc_that_the_helper_wants() -> None:
+    """Its image has musl's: glibc is mounted where the helper looks for it, from what was copied.
+
+    That it runs so is tested with the image itself: ``tests/packages/test_install.py``.
+    """
+    (job,) = documents("builds/buildkit.yaml")
+    pod = job["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
+    copied = pod["initContainers"][0]["command"][2:-1]
+    mounts = pod["containers"][0]["volumeMounts"]
+    beside = {each["mountPath"]: each["subPath"] for each in mounts if "subPath" in each}
+    assert beside == {path: path[1:] for path in ("/lib64", "/lib/x86_64-linux-gnu")}
+    assert {f"/{path.partition('/')[0]}" for path in beside.values()} <= {*copied}
 
 
 def test_the_drop_in_names_what_packages_install() -> None:

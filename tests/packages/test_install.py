@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.bench.environment import REPOSITORY
 from tests.packages.conftest import missing
@@ -261,3 +262,23 @@ def test_image_as_an_init_container(image: tuple[Root, dict[str, Any]]) -> None:
     os.mkdir(f"{place.folder}/shared")
     place.run("/bin/cp", "-a", "/install/usr/.", "/shared/")
     tried(place, f"/shared/bin/{NAME}")
+
+
+def test_image_beside_musl(image: tuple[Root, dict[str, Any]], tmp_path: Path) -> None:
+    """BuildKit's image is Alpine's: what the job copies and mounts there is all that the helper needs."""
+    place, _ = image
+    with open(f"{REPOSITORY}/packaging/kubernetes/builds/buildkit.yaml", encoding="utf-8") as file:
+        pod = yaml.safe_load(file)["spec"]["template"]["spec"]
+    (helper,), (build,) = pod["initContainers"], pod["containers"]
+    os.mkdir(f"{place.folder}/helper")
+    place.run(*helper["command"])
+    alpine = Root(str(tmp_path / "alpine"))  # as the helper sees it: without a libc
+    for name in ("proc", "root", "tmp"):
+        os.makedirs(f"{alpine.folder}/{name}")
+    for mount in build["volumeMounts"]:
+        if mount["name"] == "helper":
+            source = f"{place.folder}/helper/{mount.get('subPath', '')}"
+            shutil.copytree(source, alpine.folder + mount["mountPath"], symlinks=True)
+    tried(alpine, f"/helper/usr/bin/{NAME}")
+    shutil.rmtree(f"{alpine.folder}/lib64")
+    assert alpine.run(f"/helper/usr/bin/{NAME}", "version", check=False).returncode == 127
