@@ -1,5 +1,6 @@
 """The guard of speed: instructions of a cached get, counted by callgrind, wheel and frozen program."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -65,9 +66,9 @@ def check(measured: float, held: budget.Budget) -> None:
     assert measured >= held.recorded / budget.TOLERANCE, "better: record it, so that it stays so"
 
 
-@pytest.mark.skipif(FROZEN, reason="optional: the frozen program's turn")
-def test_wheel(python: str, home: Home, place: Path) -> None:
-    """As installed without pip, setuptools or anything else that puts itself into each start."""
+@pytest.fixture
+def installed(python: str, place: Path) -> Path:
+    """An environment without pip, setuptools or anything else that puts itself into each start."""
     folder = place / "environment"
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(place), REPOSITORY]
@@ -77,8 +78,27 @@ def test_wheel(python: str, home: Home, place: Path) -> None:
     (built,) = place.glob("*.whl")
     command = [*pip, "--python", inside, "install", "--no-deps", "--no-index", str(built)]
     subprocess.run(command, check=True)
-    program = str(folder / "bin" / "docker-credential-acr")
-    check(ratio(home, program, inside, "-c", "pass"), budget.WHEEL)
+    return folder / "bin"
+
+
+@pytest.mark.skipif(FROZEN, reason="optional: the frozen program's turn")
+def test_wheel(home: Home, installed: Path) -> None:
+    program = str(installed / "docker-credential-acr")
+    check(ratio(home, program, str(installed / "python"), "-c", "pass"), budget.WHEEL)
+
+
+@pytest.mark.skipif(FROZEN, reason="optional: the frozen program's turn")
+def test_kubelet(place: Path, installed: Path) -> None:
+    """A kubelet's request, answered from the cache: a cached get and the reading of the request."""
+    program = str(installed / "docker-credential-acr")
+    with FakeAzure(place / "azure") as azure:
+        azure.registry(HOST)
+        home = Home.made(str(place / "home"), PATH, azure).warm()
+        asked = dataclasses.replace(home.kubelet("kubelet"), argv=(program, "kubelet"))
+        azure.forget()
+        get = dataclasses.replace(home.get("get"), argv=(program, "get"))
+        check(instructions.count(asked) / instructions.count(get), budget.KUBELET)
+        assert azure.requests == [], "what was counted was not cached"
 
 
 @pytest.mark.skipif(not FROZEN, reason="optional: ACR_TESTS_PROGRAM names no frozen program")
