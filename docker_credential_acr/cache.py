@@ -26,6 +26,7 @@ IDENTITY = "identity"  # stands where an entry has its host: a token that regist
 MEMORY = "memory"  # the same, for what methods remember
 _FAILED = ".failed"
 _AGO = " (a moment ago)"
+_CODES = 128  # exit codes above are of signals
 _SWEEP_MARK = "swept"
 _SWEEP_EVERY = 3600.0  # seconds
 _SWEEP_NAMES = 200
@@ -146,6 +147,7 @@ def note_failure(folder: Folder | None, name: str, failed: Failure) -> None:
         "what": failed.what.removesuffix(_AGO),  # an identity's note may become a host's
         "hint": failed.hint,
         "reference": failed.reference,
+        "code": failed.exit_code,
     }
     save(folder, name + _FAILED, json.dumps(note).encode() + b"\n")
 
@@ -157,7 +159,10 @@ def raise_remembered(folder: Folder | None, name: str) -> None:
         return
     at, what, hint, reference = (note.get(key) for key in ("at", "what", "hint", "reference"))
     if isinstance(at, int | float) and 0 <= time.time() - at < FAILURE_SECONDS:
-        raise Failure(f"{what}{_AGO}", str(hint), str(reference))
+        again = Failure(f"{what}{_AGO}", str(hint), str(reference))
+        code = note.get("code")
+        again.exit_code = code if type(code) is int and 0 < code < _CODES else Failure.exit_code
+        raise again
 
 
 def failure(folder: Folder | None, name: str) -> dict[str, object] | None:

@@ -24,7 +24,7 @@ from docker_credential_acr.settings_keys import (
     names,
     option_names,
 )
-from docker_credential_acr.settings_reader import Reader
+from docker_credential_acr.settings_reader import Reader, not_toml
 
 LARGEST = 4 * 1024 * 1024  # bytes
 
@@ -110,13 +110,15 @@ def parse(data: bytes, path: str) -> Settings:
 
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SettingsError(
+            f"{path}:{line}: not TOML: not UTF-8", "save the file as UTF-8", "settings-invalid"
+        ) from error
+    try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SettingsError(
-            f"{path}: not TOML: {error}",
-            "correct the line; https://toml.io shows the form",
-            "settings-invalid",
-        ) from error
+        raise not_toml(path, text, error) from error
     reader = Reader(path, text)
     reader.top(tables)
     made = tuple(

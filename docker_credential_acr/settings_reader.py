@@ -32,15 +32,40 @@ from docker_credential_acr.settings_keys import (
 _LONGEST_PATH = 60  # characters: in one sentence the place must survive, which stands behind it
 
 
+def not_toml(path: str, text: str, error: ValueError | RecursionError) -> SettingsError:
+    """Return what *error*, tomllib's about *text*, means for a person: file, line, column and the line."""
+    from docker_credential_acr.toml_lines import excerpt  # noqa: PLC0415  mistakes only
+
+    what, place = str(error), re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
+    at = ""
+    if place:
+        what, at = what[: place.start()], f":{place[1]}:{place[2]}"
+    mistake = SettingsError(
+        f"{_short(path)}{at}: not TOML: {what[:1].lower()}{what[1:]}",
+        "correct the line; https://toml.io shows the form",
+        "settings-invalid",
+    )
+    if place:
+        line, column = int(place[1]), int(place[2])
+        begun = "\n".join(text.split("\n")[: line - 1])
+        if not any(begun.count(quotes) % 2 for quotes in ('"""', "'''")):  # else it is a value
+            mistake.excerpt = excerpt(text, line, column)
+    return mistake
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= _LONGEST_PATH else "..." + path[3 - _LONGEST_PATH :]
+
+
 class Reader:
     """Checks tables and says where they are wrong; it lives as long as one file is read."""
 
     def __init__(self, path: str, text: str) -> None:
-        self._path = path if len(path) <= _LONGEST_PATH else "..." + path[3 - _LONGEST_PATH :]
+        self._path = _short(path)
         self._text = text
 
     def fail(self, where: tuple[str, ...], what: str, hint: str) -> None:
-        from docker_credential_acr.toml_lines import places  # noqa: PLC0415  mistakes only
+        from docker_credential_acr.toml_lines import excerpt, places  # noqa: PLC0415  mistakes only
 
         found = places(self._text)
         inside = (place for path, place in found.items() if path[: len(where)] == where)
@@ -50,7 +75,7 @@ class Reader:
         key = f"[{table}] {where[-1]}" if table else where[-1]
         mistake = SettingsError(f"{self._path}{at}: {key}: {what}", hint, "settings-invalid")
         if place:
-            mistake.excerpt = (*place, self._text.split("\n")[place[0] - 1])
+            mistake.excerpt = excerpt(self._text, *place, told=what)
         raise mistake
 
     def known(

@@ -17,6 +17,17 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+_HEADER = re.compile(r"\s*\[[^=,#]*")
+_KEY = re.compile(r"""\s*(?:[\w.-]+|"[^"]*"|'[^']*'|\s*\.\s*)*\s*=?""")
+_VALUE = re.compile(
+    r"""
+    \#.*
+  | (?:"(?:\\.|[^"\\])*(?:"|$) | '[^']*(?:'|$) | [^\s\[\]{}=,\#"']+)(?P<key>\s*=)?
+    """,
+    re.VERBOSE,
+)
+_HARMLESS = re.compile(r"-?\d{1,6}|true|false")
+
 Path = tuple[str, ...]
 
 
@@ -72,6 +83,31 @@ def places(text: str) -> dict[Path, tuple[int, int]]:  # noqa: C901, PLR0912  on
         elif value == "," and brackets and brackets[-1] == "{":
             key, in_value = [], False
     return found
+
+
+def excerpt(text: str, line: int, column: int, told: str = "") -> tuple[int, int, str]:
+    """Return the place in *text* and its line as it may be shown: no value but a number or what *told* has.
+
+    A value may be a secret that belongs elsewhere, and so may a remark. *text* need not be valid TOML.
+    """
+    whole = text.split("\n")[line - 1]
+    begin = _HEADER.match(whole) or _KEY.match(whole)
+    end = begin.end() if begin else 0
+
+    def shown(found: re.Match[str]) -> str:
+        if found[0].startswith("#"):
+            return ""
+        inside = found.string[: found.start()].rstrip()[-1:] in ("{", ",")
+        harmless = _HARMLESS.fullmatch(found[0]) or (found[0][0] == '"' and found[0] in told)
+        return found[0] if harmless or (inside and found["key"]) else "..."
+
+    def cut(part: str) -> str:
+        left = part[:end] + _VALUE.sub(shown, part[end:])
+        return "".join(
+            " " if c == "\t" else c if c.isascii() and c.isprintable() else "?" for c in left
+        )
+
+    return line, len(cut(whole[: column - 1])) + 1, cut(whole).rstrip()
 
 
 def _parts(value: str, kind: str, start: int) -> list[tuple[str, int]]:

@@ -277,7 +277,7 @@ class TestFailureNotes:
         at = note.pop("at")
         assert isinstance(at, float)
         assert before <= at <= time.time()
-        assert note == {"what": "what", "hint": "hint", "reference": "unreachable"}
+        assert note == {"what": "what", "hint": "hint", "reference": "unreachable", "code": 5}
         assert mode(f"{folder.path}/{NAME}.failed") == 0o600
         with pytest.raises(Failure, match="what"):
             cache.raise_remembered(folder, NAME)

@@ -240,10 +240,10 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("data", "what"),
         [
-            (b"[defaults\n", "line 1"),
-            (b"a = 1\na = 2\n", "line 2"),
-            (b'[defaults]\nclient_id = "a\0b"\n', "line 2"),
-            (b"\xff\xfe[\0", "utf-8"),
+            (b"[defaults\n", ":1:10: "),
+            (b"a = 1\na = 2\n", ":2:6: "),
+            (b'[defaults]\nclient_id = "a\0b"\n', ":2:15: "),
+            (b"\xff\xfe[\0", ":1: not TOML: not UTF-8"),
             (b"#" * (LARGEST + 1), "larger than 4 MiB"),
             (b"a = " + b"[" * 100_000 + b"]" * 100_000, "TOML"),
             (b"[" + b"a." * 5_000 + b"a]\n", ""),
@@ -254,6 +254,13 @@ class TestMistakes:
         error = mistake(data)
         assert error.what.startswith(PATH)
         assert what in error.what
+
+    def test_what_is_not_toml_shows_its_line_without_values(self) -> None:
+        found = mistake("[defaults]\nclient_secret = CANARY\n")
+        assert found.what == f"{PATH}:2:17: not TOML: invalid value"
+        assert found.excerpt == (2, 17, "client_secret = ...")
+        inside = mistake('a = """\nCANARY\\q\n"""\n')
+        assert inside.excerpt is None
 
     def test_the_place_survives_in_one_sentence(self) -> None:
         """However long the path of the file and the list of keys are."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from docker_credential_acr.toml_lines import Path, places
+from docker_credential_acr.toml_lines import Path, excerpt, places
 
 
 class TestKeys:
@@ -195,3 +195,32 @@ def test_a_long_file_takes_a_short_time() -> None:
         "with each key counted from the beginning it is a minute"
     )
     assert found["registries", "r99999.azurecr.io", "x"] == (200_000, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "shown"),
+    [
+        ('method = "azure-cil"', 1, 'method = "azure-cil"'),
+        ('client_secret = "CANARY"', 1, "client_secret = ..."),
+        ("client_secret = 'CANARY'  # CANARY", 1, "client_secret = ..."),
+        ('client_secret = "CANARY', 17, "client_secret = ..."),
+        ("client_secret = CANARY==", 17, "client_secret = ...="),
+        ('client_secret "CANARY"', 15, "client_secret ..."),
+        ("client_secret = 123456789", 1, "client_secret = ..."),
+        ("timeout = 3", 1, "timeout = 3"),
+        ('command = ["CANARY", "CA\\"NARY"]', 1, "command = [..., ...]"),
+        ('[registries."team.azurecr.io"]  # CANARY', 2, '[registries."team.azurecr.io"]'),
+        ('\tusernme = "CANARY"', 2, " usernme = ..."),
+        ("caf\xe9 = 1", 1, "caf? = 1"),
+    ],
+)
+def test_a_line_is_shown_without_what_may_be_a_secret(line: str, column: int, shown: str) -> None:
+    text = f"a = 1\n{line}\n"
+    assert excerpt(text, 2, column, 'unknown method "azure-cil"') == (2, column, shown)
+
+
+def test_the_column_is_that_of_what_is_shown() -> None:
+    line = 'a."b.c" = { token = "CANARY-CANARY", client_secret = "CANARY" }'
+    _, column, shown = excerpt(line, 1, line.index("client_secret") + 1)
+    assert shown == 'a."b.c" = { token = ..., client_secret = ... }'
+    assert shown[column - 1 :].startswith("client_secret")

@@ -5,6 +5,7 @@ A refresh token logs in, an access token is for one scope: they are different fi
 
 import argparse
 import json
+import re
 import shlex
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -19,21 +20,41 @@ from docker_credential_acr.methods.contract import Login
 from docker_credential_acr.terminal import Terminal
 
 SCHEMA_VERSION = 1
+_SCOPE = re.compile(r"[a-z]\S*:\S+:[a-z_/*,]+")  # kind:name:actions, as registries take it
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("host", metavar="HOST", help="a registry, such as NAME.azurecr.io")
-    add("--scope", help="an access token for this scope, such as repository:team/app:pull,push")
-    add("--format", choices=tuple(_FORMATS), default="raw", help="raw: the token and nothing else")
+    add(
+        "--scope",
+        type=_scope,
+        help="an access token for this scope, such as repository:team/app:pull,push",
+    )
+    add(
+        "--format",
+        choices=tuple(_FORMATS),
+        default="raw",
+        help="raw: the token and nothing else; header: for curl; docker-login: a command",
+    )
     add(
         "--password",
         action="store_true",
         help="print it even if it is a password, which stays valid",
     )
+    parser.set_defaults(refuse=parser.error)
+
+
+def _scope(text: str) -> str:
+    if not all(map(_SCOPE.fullmatch, text.split(" "))):
+        form = "repository:team/app:pull,push"
+        raise argparse.ArgumentTypeError(f"{text[:80]!a} is no scope, such as {form}")
+    return text
 
 
 def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Terminal) -> int:
+    if given.scope and given.format == "docker-login":
+        given.refuse("docker login takes no access token: leave --scope or --format out")
     host, who = ours(given.host, environ)
     proof = prove(host, who)
     if not given.scope and not given.password and proof.is_password:
@@ -42,7 +63,11 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
             "give --scope for a short-lived token, or --password if it is the password that you want",
             "token-is-a-password",
         )
-    terminal.out.write(_FORMATS[given.format](_found(host, proof, given.scope)))
+    found = _found(host, proof, given.scope)
+    terminal.out.write(_FORMATS[given.format](found))
+    if found.access and not any(found.access.allows.values()):
+        terminal.note("warning: this token allows nothing of the scope")
+        terminal.note(f"  next: docker-credential-acr doctor {host} --repository NAME")
     if terminal.out.isatty():
         terminal.note("this is a secret: whoever has it can use the registry until it expires")
     return 0

@@ -273,9 +273,33 @@ class TestToken:
         assert program.azure.requests == []
 
     def test_a_refusal(self, program: Program, host: str) -> None:
-        answer = program.run("token", host, AZURE_CLIENT_SECRET="CANARY-wrong")
-        assert answer[:2] == (4, b"")
-        assert b"help client-secret-refused" in answer.err
+        for ago in (False, True):
+            answer = program.run("token", host, AZURE_CLIENT_SECRET="CANARY-wrong")
+            assert answer[:2] == (4, b"")
+            assert b"help client-secret-refused" in answer.err
+            assert (b"a moment ago" in answer.err) == ago
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (("--scope", "team/app"), b"'team/app' is no scope, such as repository:"),
+            (("--scope", "repository:team/app"), b"is no scope"),
+            (("--scope", SCOPE, "--format", "docker-login"), b"docker login takes no access token"),
+        ],
+    )
+    def test_a_scope_that_cannot_be_meant(
+        self, program: Program, host: str, options: tuple[str, ...], said: bytes
+    ) -> None:
+        answer = program.run("token", host, *options)
+        assert answer[:2] == (2, b"")
+        assert said in answer.err
+        assert program.azure.count("exchange") == 0
+
+    def test_a_token_that_allows_nothing_says_so(self, program: Program, host: str) -> None:
+        answer = program.run("token", host, "--scope", "repository:a/b:delete", "--format", "json")
+        assert answer.code == 0
+        assert json.loads(answer.out)["access"] == {}
+        assert b"warning: this token allows nothing of the scope" in answer.err
 
 
 class TestCache:
