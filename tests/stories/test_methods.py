@@ -8,6 +8,7 @@ import ast
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from docker_credential_acr.methods import ENTRA_METHODS
+from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS
 from tests.azure import FakeAzure
+from tests.azure.bindings import PREFIX
 from tests.azure.oidc import SUBJECT
 from tests.conftest import azure, program
 from tests.methods.conftest import machine
-from tests.methods.worlds import WORLDS, Machine, pod
-from tests.stories.program import SECONDS, Answer, Program, until
+from tests.methods.worlds import LOGIN_WORLDS, WORLDS, Machine, pod
+from tests.stories.program import NOT_FOUND, SECONDS, Answer, Program, until
 from tests.stories.test_refresh_ahead import age, entry, markers
 
 __all__ = ["azure", "machine", "program"]
@@ -202,6 +204,93 @@ def test_a_refusal_is_one_sentence_after_these_requests(
     again = watched(program, host, tmp_path / "again")
     assert again.answer.reference == story.reference
     assert (again.requests, again.asked, again.ran) == ([], set(), [])
+
+
+MANAGER = "management.azure.com/subscriptions"
+LOOK = "GET {host}/oauth2/token"
+SEARCH = (DISCOVERY, SIGN_IN, f"GET {MANAGER}", f"GET {MANAGER}/SUB/registries")
+LOGINS = {  # what is asked; and when a password is refused, which the settings give then
+    "admin-user": ((*SEARCH, f"POST {MANAGER}/SUB/{{name}}/listCredentials", LOOK), (LOOK,)),
+    "repository-token": ((LOOK,), (LOOK,)),
+}
+logins = pytest.mark.parametrize("name", LOGINS)
+
+
+class TestLogins:
+    """Methods of finished logins: whoever `automatic` finds reads them, and the registry verifies them."""
+
+    def settled(self, program: Program, host: str, name: str, options: Any) -> Program:
+        given = {} if options is None else dataclasses.asdict(options)
+        lines = [f"{key} = {json.dumps(value)}" for key, value in given.items() if value]
+        table = [f'[registries."{host}"]', f'method = "{name}"', *lines, ""]
+        program.settings("\n".join(table))
+        program.environ |= program.azure.service_principal_environ()
+        return program
+
+    def shortened(self, requests: list[str]) -> list[str]:
+        """With one word for the parts of a path that say which subscription it is."""
+        manager = re.compile(r"(subscriptions)/[^/]+(/.*)?/Microsoft.ContainerRegistry")
+        return [
+            manager.sub(r"\1/SUB", each).replace("SUB/registries/", "SUB/") for each in requests
+        ]
+
+    def test_each_has_its_story(self) -> None:
+        assert sorted([*LOGINS, "anonymous"]) == sorted(LOGIN_METHODS)
+
+    @logins
+    def test_a_cold_get_asks_these_and_nobody_else(
+        self, machine: Machine, program: Program, host: str, tmp_path: Path, name: str
+    ) -> None:
+        requests = LOGINS[name][0]
+        self.settled(program, host, name, LOGIN_WORLDS[name].right(machine, host))
+        found = watched(program, host, tmp_path / "seen")
+        registry = host.partition(".")[0]
+        known = {"tenant": program.azure.tenant, "host": host, "name": registry}
+        assert found.answer.login["Username"] in (registry, "robot")
+        assert self.shortened(found.requests) == [each.format_map(known) for each in requests]
+        assert found.asked == addresses(program.azure, requests)
+        assert found.ran == []
+        again = watched(program, host, tmp_path / "again")
+        assert again == Watch(found.answer, [], set(), [])
+
+    @logins
+    def test_a_refusal_is_one_sentence_after_these_requests(
+        self, machine: Machine, program: Program, host: str, tmp_path: Path, name: str
+    ) -> None:
+        world, requests = LOGIN_WORLDS[name], LOGINS[name][1]
+        world.right(machine, host)
+        self.settled(program, host, name, world.refused(machine, host))
+        found = watched(program, host, tmp_path / "seen")
+        assert found.answer.reference == "passwords-refused"
+        assert found.requests == wanted(program.azure, host, requests)
+        assert found.asked == addresses(program.azure, requests)
+        again = watched(program, host, tmp_path / "again")
+        assert again.answer.reference == "passwords-refused"
+        assert (again.requests, again.asked, again.ran) == ([], set(), [])
+
+    def test_anonymous_asks_nobody(self, program: Program, host: str, tmp_path: Path) -> None:
+        self.settled(program, host, "anonymous", None)
+        found = watched(program, host, tmp_path / "seen")
+        assert found == Watch(Answer(1, NOT_FOUND, b""), [], set(), [])
+
+
+def test_a_pod_with_identity_bindings_asks_its_clusters_proxy_and_not_entra(
+    machine: Machine, program: Program, host: str, tmp_path: Path
+) -> None:
+    """What the webhook sets leads there past the proxy of the environment, which is for the registry."""
+    pod(machine)
+    cluster = program.azure.listen_bindings()
+    machine.set(**cluster.environ())
+    installed(machine, program, "workload-identity")
+    program.environ["NO_PROXY"] = ""
+    found = watched(program, host, tmp_path / "seen")
+    assert found.answer.secret in program.azure.secrets
+    asked = f"POST {cluster.address}{PREFIX}/{program.azure.tenant}/oauth2/v2.0/token"
+    assert found.requests == [asked, EXCHANGE.format(host=host)]
+    places = urlsplit(cluster.url), urlsplit(program.azure.proxy_url)
+    assert found.asked == {each.hostname for each in places} | {
+        (each.hostname, each.port) for each in places
+    }
 
 
 class TestEveryRenewal:
