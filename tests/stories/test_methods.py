@@ -24,6 +24,7 @@ from tests.azure.bindings import PREFIX
 from tests.azure.oidc import SUBJECT
 from tests.conftest import azure, program
 from tests.methods.conftest import machine
+from tests.methods.test_managed_identity import PLACES
 from tests.methods.worlds import LOGIN_WORLDS, WORLDS, Machine, pod
 from tests.stories.program import NOT_FOUND, SECONDS, Answer, Program, until
 from tests.stories.test_refresh_ahead import age, entry, markers
@@ -272,6 +273,26 @@ class TestLogins:
         self.settled(program, host, "anonymous", None)
         found = watched(program, host, tmp_path / "seen")
         assert found == Watch(Answer(1, NOT_FOUND, b""), [], set(), [])
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_managed_identity_asks_its_own_platform_once_and_nobody_else(
+    machine: Machine, program: Program, host: str, tmp_path: Path, place: str
+) -> None:
+    variables = program.azure.metadata_environ(place)
+    machine.set(**variables)
+    installed(machine, program, "managed-identity")
+    found = watched(program, host, tmp_path / "seen")
+    assert found.answer.secret in program.azure.secrets
+    platform, exchange = (r for r in program.azure.requests if r.kind != "connect")
+    assert (platform.kind, exchange.kind, exchange.host) == ("metadata", "exchange", host)
+    (endpoint,) = (url for url in variables.values() if url.startswith("http"))
+    places = urlsplit(endpoint), urlsplit(program.azure.proxy_url)
+    assert platform.host == places[0].netloc
+    assert found.asked == {each.hostname for each in places} | {
+        (each.hostname, each.port) for each in places
+    }
+    assert found.ran == []
 
 
 def test_a_pod_with_identity_bindings_asks_its_clusters_proxy_and_not_entra(
