@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Address = tuple[int, Any]  # family, and what connect() takes
 
 _HEAD_START = 0.25  # seconds that an address has for itself, says the RFC
+# One that needs no descriptor of its own: there may be few.
+_SELECTOR: "type[selectors.BaseSelector]" = getattr(
+    selectors, "PollSelector", selectors.SelectSelector
+)
 
 Options = list[tuple[int, int, int | bytes]]
 
@@ -33,7 +37,7 @@ def connect(host: str, port: int, seconds: float, options: Options) -> socket.so
     except UnicodeError as error:  # a label that no name may have
         raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
     waiting = _in_turn([(family, address) for family, _, _, _, address in found])
-    with selectors.DefaultSelector() as selector:
+    with _SELECTOR() as selector:
         try:
             return _first(selector, waiting, seconds, options)
         finally:

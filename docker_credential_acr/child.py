@@ -159,7 +159,11 @@ def start_window(arguments: list[str], environ: "Mapping[str, str]") -> int | No
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """End *process* with its whole group and forget it."""
+    """End *process* with its whole group and forget it.
+
+    What has left the group by itself (``setsid``) is left alone: agents do so, and with a gpg-agent of
+    ours a person would lose the key that was just unlocked for us.
+    """
     with contextlib.suppress(OSError):
         if os.name == "nt":
             process.kill()

@@ -143,6 +143,20 @@ class TestRun:
         assert found.code == 0
         assert ended(int(found.out))
 
+    def test_an_agent_that_it_started_stays(self) -> None:
+        """gpg-agent leaves its session when it is started; it neither holds us nor is ended with it."""
+        start = "subprocess.Popen(['/bin/sleep', '60'], start_new_session=True)"
+        code = f"import subprocess; print({start}.pid)"
+        began = time.monotonic()
+        found = child.run([sys.executable, "-IS", "-c", code], Deadline.after(20), 20, PATH)
+        pid = int(found.out)
+        try:
+            assert found.code == 0
+            assert time.monotonic() - began < 10
+            assert not ended(pid)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+
     def test_one_that_writes_too_much_is_no_answer(self) -> None:
         found = shell("head -c 10000000 /dev/zero")
         assert found.code is None

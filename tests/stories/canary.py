@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from collections.abc import Set as AbstractSet
 
 from tests.stories.program import Program
 
@@ -10,35 +11,54 @@ from tests.stories.program import Program
 HIDDEN = {
     "get": re.compile(rb'"Secret":"[^"]*"'),
     "kubelet": re.compile(rb'"password":"[^"]*"'),
+    "pull-secret": re.compile(rb'\.dockerconfigjson"?: "?[A-Za-z0-9+/=]+'),
     "token": re.compile(rb"(?s).+"),  # it prints the credential, and nothing beside
     "admin": re.compile(rb"(?m)^(password2? +)?CANARY-admin-\S+$"),  # with --password only
 }
-TAIL = 40  # characters: half a token is one too many
+WINDOW = 12  # bytes of a secret that are too many
+_GRAM, _STEP = 8, 5  # every twelve bytes have eight in them that are looked up
+_grams: dict[bytes, set[str]] = {}  # of every secret that was looked for
+_indexed: set[str] = set()
 
 
-def needles(program: Program) -> set[bytes]:
-    """Every secret there is, and the end of each: a token's beginning is no secret."""
-    known = program.azure.secrets | program.secrets
-    return {secret.encode() for secret in known} | {secret[-TAIL:].encode() for secret in known}
+def shown(data: bytes, secrets: AbstractSet[str]) -> bytes:
+    """Twelve bytes of one of *secrets* that *data* has, or nothing; of a shorter one, all of it."""
+    for secret in secrets - _indexed:
+        text = secret.encode()
+        for at in range(0, max(1, len(text) - _GRAM + 1), _STEP):
+            _grams.setdefault(text[at : at + _GRAM], set()).add(secret)
+    _indexed.update(secrets)
+    short = [secret.encode() for secret in secrets if 0 < len(secret.encode()) < WINDOW]
+    for text in short:
+        if text in data:
+            return text
+    for at in range(len(data) - _GRAM + 1):
+        for secret in _grams.get(data[at : at + _GRAM], set()) & secrets:
+            text = secret.encode()
+            for begin in range(max(0, at + _GRAM - WINDOW), at + 1):
+                window = data[begin : begin + WINDOW]
+                if len(window) == WINDOW and window in text:
+                    return window
+    return b""
 
 
 def leaks(program: Program) -> list[str]:
-    """Where a secret is that should not be there."""
-    wanted = needles(program)
+    """Where twelve bytes of a secret are that should not be there: a core file would lie there, too."""
+    wanted = program.azure.secrets | program.secrets
     found = []
     for arguments, answer in program.answers:
-        found += [f"{arguments}: standard error" for secret in wanted if secret in answer.err]
         hide = HIDDEN.get(arguments[0] if arguments else "")
         out = answer.out if hide is None or answer.code else hide.sub(b"", answer.out)
-        found += [f"{arguments}: standard output" for secret in wanted if secret in out]
+        for stream, data in (("standard error", answer.err), ("standard output", out)):
+            found += [f"{arguments}: {stream}: {seen!r}"] if (seen := shown(data, wanted)) else []
     for root, folders, names in os.walk(program.home):
         for name in folders + names:
             path = os.path.join(root, name)
-            if any(secret in os.fsencode(name) for secret in wanted):
+            if shown(os.fsencode(name), wanted):
                 found.append(f"{path}: its name")
             if path not in program.own and not private_entry(program, path):
-                data = contents(path)
-                found += [f"{path}: its contents" for secret in wanted if secret in data]
+                seen = shown(contents(path), wanted)
+                found += [f"{path}: its contents: {seen!r}"] if seen else []
     return found
 
 
@@ -48,7 +68,7 @@ def private_entry(program: Program, path: str) -> bool:
     folder = os.path.dirname(path)
     entry = folder.endswith(os.path.basename(program.folder))
     private = folder == program.kept and stat.S_IMODE(os.lstat(folder).st_mode) == 0o700
-    password = private and path.endswith("@password")
+    password = private and path.endswith(("@password", "@sign-in"))
     return (
         (entry or password)
         and stat.S_ISREG(status.st_mode)

@@ -562,7 +562,7 @@ class TestLogout:
     def test_a_kept_login(self, personal: Program, host: str) -> None:
         script(personal, "secretservice", KEEPS)
         personal.environ["DISPLAY"] = ":7"
-        personal.secrets.add(secret := f"CANARY-{host}")
+        personal.secrets.add(secret := f"CANARY-{os.urandom(8).hex()}")
         assert personal.store(host, "robot", secret) == (0, b"", b"")
         own(personal, Script("", os.path.join(personal.home, "notes-secretservice")))
         answer = run(personal, "logout", host)

@@ -1,0 +1,1 @@
+"""The figures of reliability: measured by one command, printed with their targets."""
