@@ -127,6 +127,18 @@ def _done(
         return help_command.page(arguments[1:] if verb == "help" else [])
     if len(arguments) == 2 and verb == renewal.VERB:  # noqa: PLR2004  VERB HOST
         return docker_helper.renew(arguments[1], os.environ, watchdog)
-    if len(arguments) != 1:
-        return docker_helper.usage(1)
-    return others[verb]() if verb in others else docker_helper.unknown(verb)
+    if len(arguments) == 1 and verb in others:
+        return others[verb]()
+    return _unknown(arguments)
+
+
+def _unknown(arguments: list[str]) -> "Reply":
+    """Return the usage, or the verb that may have been meant by the first of *arguments*."""
+    from docker_credential_acr import people  # noqa: PLC0415  argparse, for people only
+    from docker_credential_acr.commands import docker_helper  # noqa: PLC0415
+
+    verb = arguments[0] if arguments else ""
+    near = None if verb in _PROTOCOL else people.meant(verb)
+    if near or (len(arguments) == 1 and verb not in _PROTOCOL):
+        return docker_helper.unknown(verb, near)
+    return docker_helper.usage(1)

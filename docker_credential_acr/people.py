@@ -9,7 +9,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn, Protocol, TextIO
@@ -104,7 +104,7 @@ OTHERS: Mapping[str, str] = {  # verbs of the protocols, and those that read not
     "list": "registries and user names",
     "kubelet": "answer the kubelet",
     "version": "name and version",
-    "help": "what the reference of an error means",
+    "help": "what the reference of an error means, or what a verb takes",
 }
 
 
@@ -121,7 +121,7 @@ def _logout() -> Command:
 
 
 VERBS: Mapping[str, Verb] = {
-    "configure": Verb(_configure, "send registries here from docker's config, and undo it"),
+    "configure": Verb(_configure, "have docker ask this program for a registry, or undo that"),
     "login": Verb(_login, "sign in once, with a browser here or a code for one elsewhere"),
     "logout": Verb(_logout, "forget who is signed in, kept logins and cached tokens"),
     "status": Verb(_status, "what is known about each registry, without asking anybody"),
@@ -130,7 +130,7 @@ VERBS: Mapping[str, Verb] = {
     "token": Verb(_token, "print a registry's credential, for helm, oras and curl"),
     "admin": Verb(_admin, "a registry's admin user: show, enable, disable, rotate"),
     "config": Verb(_config, "the settings: where they are, what they say and why"),
-    "cache": Verb(_cache, "what is cached, and away with it"),
+    "cache": Verb(_cache, "what is cached: list it, clear it"),
     "completion": Verb(_completion, "what a shell needs to complete verbs and options"),
 }
 
@@ -213,8 +213,37 @@ def _failed(failure: Failure, terminal: Terminal) -> int:
     return failure.exit_code
 
 
+def meant(verb: str) -> str | None:
+    """Return the verb that somebody meant who wrote *verb*, which is none, or None."""
+    import difflib  # noqa: PLC0415  mistakes only
+
+    return next(iter(difflib.get_close_matches(verb[:80], (*VERBS, *OTHERS), 1)), None)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that names the one next thing to do."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {printable(message)}\n  next: {self.prog} --help\n")
+        near = _meant(message, self)
+        question = f"did you mean {near}? " if near else ""
+        self.exit(
+            USAGE, f"{self.prog}: {printable(message)}\n  next: {question}{self.prog} --help\n"
+        )
+
+
+def _meant(message: str, parser: argparse.ArgumentParser) -> str | None:
+    """Return the option or value that somebody meant of whom argparse says *message*."""
+    import difflib  # noqa: PLC0415  mistakes only
+    import re  # noqa: PLC0415
+
+    found = re.search(r"(?:invalid choice: |unrecognized arguments: )'?([^\s'=]+)", message)
+    return found and next(iter(difflib.get_close_matches(found[1], set(_words(parser)), 1)), None)
+
+
+def _words(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Yield every option and every value that *parser* takes, and those of its own verbs."""
+    for action in parser._actions:  # noqa: SLF001  argparse has no other way to ask
+        yield from action.option_strings
+        yield from map(str, action.choices or ())
+        for below in action.choices.values() if isinstance(action.choices, dict) else ():
+            yield from _words(below)

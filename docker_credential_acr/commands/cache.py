@@ -1,4 +1,4 @@
-"""``cache list | clear [HOST] | path``: what is cached, without a single secret, and away with it."""
+"""``cache list | clear [HOST] | path``: what is cached, without a single secret, and clearing it."""
 
 import argparse
 import json

@@ -95,7 +95,7 @@ def usage(code: int) -> Reply:
     return Reply(b"Usage: docker-credential-acr <store|get|erase|list|version>\n", code=code)
 
 
-def unknown(verb: str) -> Reply:
-    return Reply(
-        f"docker-credential-acr: unknown action: {printable(verb)[:80]}\n".encode(), code=1
-    )
+def unknown(verb: str, near: str | None = None) -> Reply:
+    """Say that *verb* is none; *near* is the one that may have been meant."""
+    told = f"docker-credential-acr: unknown action: {printable(verb)[:80]}"
+    return Reply(f"{told}{f', did you mean {near}?' if near else ''}\n".encode(), code=1)

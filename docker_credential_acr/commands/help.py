@@ -1,4 +1,4 @@
-"""``help [REFERENCE]``: the list of verbs, and one page for each reference that an error names."""
+"""``help [REFERENCE | VERB]``: the list of verbs, a verb's own help, a page for each reference."""
 
 import difflib
 import textwrap
@@ -32,9 +32,10 @@ def overview() -> Reply:
     """Return the list of verbs; its first line is what every credential helper answers."""
     from docker_credential_acr.people import OTHERS, VERBS  # noqa: PLC0415  it shows their list
 
-    summaries = {name: verb.summary for name, verb in VERBS.items()}
+    people = {name: verb.summary for name, verb in VERBS.items()} | {"help": OTHERS["help"]}
+    programs = {name: summary for name, summary in OTHERS.items() if name not in people}
     version = docker_credential_acr.__version__
-    told = _OVERVIEW.format(version=version, people=_rows(summaries), programs=_rows(OTHERS))
+    told = _OVERVIEW.format(version=version, people=_rows(people), programs=_rows(programs))
     return Reply((_USAGE + told).encode())
 
 
@@ -43,14 +44,20 @@ def _rows(verbs: Mapping[str, str]) -> str:
 
 
 def page(arguments: list[str]) -> Reply:
-    """Return the overview, the list of references, or the page of the one that *arguments* name."""
+    """Return the overview, the list of references, or the page of what *arguments* name."""
+    from docker_credential_acr.people import OTHERS, VERBS, parsers  # noqa: PLC0415  for people only
+
     if not arguments:
         return overview()
     if arguments[0] == _LIST:
         return Reply("".join(f"{name}\n" for name in REFERENCES).encode())
     name = arguments[0].strip("[]")
+    if name in VERBS:
+        return Reply(parsers()[name].format_help().encode())
+    if name in OTHERS:
+        return Reply(f"{name}: {OTHERS[name]}\n".encode())
     if name not in REFERENCES:
-        near = difflib.get_close_matches(name, REFERENCES, 1)
+        near = difflib.get_close_matches(name, (*REFERENCES, *VERBS), 1)
         known = "docker-credential-acr help references lists them"
         also = f", did you mean {near[0]}?" if near else f"; {known}"
         return Reply(err=f"there is no reference {name!a}{also}\n".encode(), code=2)

@@ -134,6 +134,40 @@ class TestStatus:
         assert 'did you mean "managed-identity"?' in lines[0]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (("configure", "a.azurecr.io", "--method", "azurecli"), b"azure-cli"),
+        (("configure", "a.azurecr.io", "--methd", "azure-cli"), b"--method"),
+        (("configure", "a.azurecr.io", "--methd=azure-cli"), b"--method"),
+        (("config", "explian", "a.azurecr.io"), b"explain"),
+        (("admin", "rotate", "a.azurecr.io", "--whihc", "password"), b"--which"),
+    ],
+)
+def test_a_slip_is_answered_with_what_was_meant(
+    program: Program, arguments: tuple[str, ...], meant: bytes
+) -> None:
+    answer = program.run(*arguments)
+    assert answer[:2] == (2, b"")
+    *_, last = answer.err.splitlines()
+    assert last.startswith(b"  next: did you mean " + meant + b"? docker-credential-acr ")
+
+
+def test_a_slip_that_is_near_to_nothing(program: Program) -> None:
+    answer = program.run("status", "--zzzzzz")
+    assert answer.err.endswith(b"  next: docker-credential-acr status --help\n")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_is_its_help(program: Program, verb: str) -> None:
+    assert program.run("help", verb) == program.run(verb, "--help")
+
+
+def test_help_of_what_is_nearly_a_verb(program: Program) -> None:
+    assert b"did you mean configure?" in program.run("help", "confgure").err
+    assert program.run("help", "get").out.startswith(b"get: answer with")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("verb", ["token", "login", "doctor", "pull-secret"])
 def test_who_is_stopped_leaves_nobody_behind(

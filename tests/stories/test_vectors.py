@@ -174,6 +174,18 @@ VECTORS = [
     Vector("V24-unused", ("list",), b"unused", Line(b"{}\n", 0)),
     Vector("V24-empty", ("list",), b"", Line(b"{}\n", 0)),
     Vector("V27-unknown", ("foo",), b"", Line(b"docker-credential-acr: unknown action: foo\n")),
+    Vector(
+        "V27-near",
+        ("statsu",),
+        b"",
+        Line(b"docker-credential-acr: unknown action: statsu, did you mean status?\n"),
+    ),
+    Vector(
+        "V27-near-two",
+        ("confgure", "HOST"),
+        b"",
+        Line(b"docker-credential-acr: unknown action: confgure, did you mean configure?\n"),
+    ),
     Vector("V27-none", (), b"", Line(USAGE)),
     Vector("V27-two", ("get", "extra"), b"HOST", Line(USAGE)),
     Vector("F14-two-verbs", ("list", "version"), b"", Line(USAGE)),
