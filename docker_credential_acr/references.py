@@ -159,7 +159,7 @@ REFERENCES: dict[str, Reference] = {
     "no-method": Reference(
         "The method automatic found nothing to sign in with. It goes by cheap local signs: AZURE_* variables, a workload identity's token file, a managed identity's variables or an Azure machine, a signed-in Azure CLI.",
         "The message gives each method's reason.",
-        "Sign in with az login, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or name a method in the settings.",
+        "Sign in with az login, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or name a method: docker-credential-acr configure HOST --method METHOD. A laptop without the Azure CLI takes browser, and docker-credential-acr login HOST.",
     ),
     "inputs-missing": Reference(
         "The method lacks something that it signs in with: a tenant, a client id, a secret or a token file.",
