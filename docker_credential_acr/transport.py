@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
 LARGEST = 1024 * 1024  # bytes of a body; real ones have some thousand
-CONNECT_SECONDS = 2.5  # per address: a broken IPv6 route costs this once
+CONNECT_SECONDS = 2.5  # per address; the next one starts after a quarter of a second
 METADATA_CONNECT_SECONDS = 1.2  # it is next door, or it is not there
 READ_SECONDS = 8.0
 TRIES = 2

@@ -3,15 +3,20 @@
 import os
 import re
 
+import pytest
+
+from docker_credential_acr import __main__, cache, helper_program, transport
+from docker_credential_acr.methods import cli_program, managed_identity, sources
+
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TABLE = os.path.join(os.path.dirname(TESTS), "docs", "faults.md")
 ROWS = [f"F{number:02}" for number in range(1, 97)]
 TEST = re.compile(r"`([a-z_/0-9]+\.py)::([A-Za-z_0-9:]+)`")
 
 
-def rows() -> dict[str, str]:
+def rows(kind: str = "F") -> dict[str, str]:
     with open(TABLE, encoding="utf-8") as file:
-        found = [line.split("|") for line in file if re.match(r"\| F\d", line)]
+        found = [line.split("|") for line in file if re.match(rf"\| {kind}\d", line)]
     assert len({cells[1].strip() for cells in found}) == len(found)
     return {cells[1].strip(): cells[3] for cells in found}
 
@@ -21,16 +26,22 @@ def test_every_row_is_there() -> None:
     assert sorted(rows()) == sorted([*ROWS, "F19b", "F36b"])
 
 
+def test_every_target_of_the_fuzz_tests_is_there() -> None:
+    """FZ1 to FZ12."""
+    assert list(rows("FZ")) == [f"FZ{number}" for number in range(1, 13)]
+
+
 def test_every_row_has_a_test_or_a_reason() -> None:
     """A row without a test says why in words."""
-    empty = [row for row, text in rows().items() if not TEST.search(text) and "none:" not in text]
+    every = [*rows().items(), *rows("FZ").items()]
+    empty = [row for row, text in every if not TEST.search(text) and "none:" not in text]
     assert empty == []
 
 
 def test_every_test_exists() -> None:
     """A test that was renamed or removed is missed here."""
     missing = []
-    for row, text in rows().items():
+    for row, text in [*rows().items(), *rows("FZ").items()]:
         for file, name in TEST.findall(text):
             with open(os.path.join(TESTS, file), encoding="utf-8") as code:
                 content = code.read()
@@ -40,3 +51,23 @@ def test_every_test_exists() -> None:
             ):
                 missing.append(f"{row}: {file}::{name}")
     assert missing == []
+
+
+BUDGET = [
+    ("standard input", __main__.STDIN_SECONDS),
+    ("another process that signs in", vars(cache)["_LOCKS"][".lock"]),
+    ("connecting to one address", transport.CONNECT_SECONDS),
+    ("an answer, from Entra or a registry", transport.READ_SECONDS),
+    ("the metadata service, in all", vars(managed_identity)["_METADATA_SECONDS"]),
+    ("`az`, `azd`, PowerShell, a `_command`", vars(cli_program)["_SECONDS"]),
+    ("`az`, `azd`, PowerShell, a `_command`", vars(sources)["_COMMAND_SECONDS"]),
+    ("another credential helper", helper_program.ANSWER_SECONDS),
+    ("a failure", cache.FAILURE_SECONDS),
+]
+
+
+@pytest.mark.parametrize(("step", "seconds"), BUDGET, ids=map(str, range(len(BUDGET))))
+def test_the_times_of_the_steps_are_those_of_the_program(step: str, seconds: float) -> None:
+    with open(TABLE, encoding="utf-8") as file:
+        (row,) = [line.split("|") for line in file if line.startswith(f"| {step} |")]
+    assert float(row[2]) == seconds

@@ -144,8 +144,9 @@ def deadline(lab: Laboratory) -> Measured:
     took = []
     for limit in limits:
         program = lab.program()
-        lab.azure.fault("tls", Hang())
-        lab.azure.fault("connect", Delay(limit - 2.0))
+        for kind in ("discovery", "sign-in", "exchange"):
+            lab.azure.fault(kind, Hang(), times=1)
+            lab.azure.fault(kind, Delay(7))
         changes = {"ACR_CRED_TIMEOUT": str(limit)} if limit != 25 else {}
         seconds, answer = timed(program.get, new_host(), **changes)
         took.append((limit, seconds, answer.code == 1))
