@@ -22,6 +22,7 @@ _GRACE = 0.3  # seconds for the pipes of a program that has ended
 
 _running: set["subprocess.Popen[bytes]"] = set()
 _starting = threading.Lock()  # held until a program that has been started is among them
+_stopped: dict[int, bool] = {}  # threads that are starting one -> whether they are to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +74,7 @@ def run(  # noqa: PLR0913, PLR0917  a process has that many sides
     """
     seconds = deadline.share(most)
     doing(f"running {os.path.basename(arguments[0])}")
-    with _starting:
-        process = subprocess.Popen(
-            arguments,
-            stdin=subprocess.PIPE if given else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=os.environ.get("SYSTEMROOT") if os.name == "nt" else "/",
-            env=environment(environ),
-            start_new_session=True,
-        )
-        _running.add(process)
+    process = _started(arguments, environ, asked=bool(given))
     out, err = bytearray(), bytearray()
     readers = [
         threading.Thread(target=_collect, args=(pipe, into, largest), daemon=True)
@@ -102,6 +93,40 @@ def run(  # noqa: PLR0913, PLR0917  a process has that many sides
     finally:
         end(process)
     return Result(None if len(out) > largest else code, bytes(out), bytes(err[:LARGEST]))
+
+
+def _started(
+    arguments: list[str], environ: "Mapping[str, str]", *, asked: bool
+) -> "subprocess.Popen[bytes]":
+    me = threading.get_ident()
+    _stopped[me] = False
+    try:
+        with _starting:
+            process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=os.environ.get("SYSTEMROOT") if os.name == "nt" else "/",
+                env=environment(environ),
+                start_new_session=True,
+            )
+            _running.add(process)
+    finally:
+        if _stopped.pop(me):
+            raise KeyboardInterrupt
+    return process
+
+
+def stop(*_: object) -> None:
+    """Handle a signal: raise KeyboardInterrupt, but never while a program is half started.
+
+    Nobody would know of that program, and it would go on by itself.
+    """
+    me = threading.get_ident()
+    if me not in _stopped:
+        raise KeyboardInterrupt
+    _stopped[me] = True
 
 
 def _feed(pipe: "IO[bytes] | None", given: bytes) -> None:

@@ -140,7 +140,7 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> int:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # whoever stops it: nothing is left behind
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, child.stop)
     terminal = Terminal.of(environ)
     start(environ.get("ACR_CRED_DEBUG"))
     verb, *rest = arguments

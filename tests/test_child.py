@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -32,6 +33,30 @@ def ended(pid: int) -> bool:
         return bool(select.select([descriptor], [], [], 2)[0])
     finally:
         os.close(descriptor)
+
+
+STOPPED = """
+import os, signal
+from docker_credential_acr import child
+from docker_credential_acr.deadline import Deadline
+
+signal.signal(signal.SIGALRM, child.stop)
+stopped = 0
+for step in range(100):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0001 + step * 0.00005)
+        child.run(["/bin/sleep", "600"], Deadline.after(30), 30, {})
+    except KeyboardInterrupt:
+        stopped += 1
+child.end_all()
+try:
+    while os.waitpid(-1, os.WNOHANG) != (0, 0):
+        pass
+    left = "some"
+except ChildProcessError:
+    left = "none"
+print(f"{stopped} stopped, {left} left")
+"""
 
 
 class TestFind:
@@ -183,6 +208,13 @@ class TestRun:
         with pytest.raises(OutOfTime):
             shell(f"touch {tmp_path}/started", seconds=0)
         assert not (tmp_path / "started").exists()
+
+    def test_a_signal_while_one_is_started_leaves_none_behind(self) -> None:
+        """Whenever it comes; in a process of its own, which has no other children."""
+        told = subprocess.run(
+            [sys.executable, "-c", STOPPED], capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+        assert told == "100 stopped, none left\n"
 
     def test_the_watchdog_ends_all_that_run(self) -> None:
         """From its own thread, while the main thread waits."""
