@@ -11,6 +11,7 @@ import pytest
 from tests.clients import namespace, places
 from tests.clients.lab import Lab, Ran
 from tests.clients.recorder import Call, Calls, Recorder, count
+from tests.stories import canary
 
 DockerConfig = Mapping[str, object]
 CREDENTIAL_HELPERS: DockerConfig = {"credHelpers": {places.REGISTRY: "acr", places.SECOND: "acr"}}
@@ -120,11 +121,17 @@ class Desk:
         return hosts
 
     def run(self, *argv: str, stdin: str = "") -> Done:
-        """Run a client; the helper succeeds in silence, but may say where it keeps a password."""
+        """Run a client; the helper succeeds in silence, but may say where it keeps a password.
+
+        Neither says twelve bytes of a secret.
+        """
         ran = self.lab.run(list(argv), self.env, self.folder, stdin)
         helper = self._recorder.take()
         loud = [call for call in helper if call.exit == 0 and call.stderr]
         assert [call for call in loud if call.verb != "store"] == []
+        asked = any("with_docker_py" in word for word in argv)  # it prints what it was given
+        said = "\n".join([ran.stderr, "" if asked else ran.stdout, *(c.stderr for c in helper)])
+        assert not canary.shown(said.encode(), self.lab.secrets())
         return Done(helper=helper, **vars(ran))
 
     def prepare(self, *argv: str) -> None:

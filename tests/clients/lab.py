@@ -78,6 +78,10 @@ class Lab:
         variables: dict[str, str] = self._ask("identity")
         return variables
 
+    def secrets(self) -> set[str]:
+        """Answer every secret that Azure has given or issued so far."""
+        return set(self._ask("secrets"))
+
     def admin(self, host: str) -> tuple[str, str]:
         """Switch a registry's admin user on; answer user name and password."""
         user, password = self._ask("admin", host=host)

@@ -34,6 +34,10 @@ class World:
         """Answer the variables of a service principal that may pull and push."""
         return self._azure.service_principal_environ()
 
+    def secrets(self) -> list[str]:
+        """Answer every secret given or issued so far."""
+        return sorted(self._azure.secrets)
+
     def admin(self, host: str) -> tuple[str, str]:
         """Switch a registry's admin user on; answer user name and password."""
         return self._azure.add_admin(host)
