@@ -4,6 +4,7 @@ import contextlib
 import os
 import stat
 import time
+import weakref
 from dataclasses import dataclass
 
 TEMPORARY = ".tmp"
@@ -11,7 +12,7 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _PRIVATE = 0o700
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Folder:
     """The cache folder; *fd* keeps it the same one whatever happens to its name (POSIX only)."""
 
@@ -41,7 +42,9 @@ def open_folder(path: str | None) -> Folder | None:
             return None
     except (OSError, ValueError):
         return None
-    return Folder(path, fd)
+    folder = Folder(path, fd)
+    weakref.finalize(folder, os.close, fd)  # descriptors are few, and a folder is opened many times
+    return folder
 
 
 def _is_ours(path: str) -> bool:

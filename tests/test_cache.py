@@ -365,3 +365,11 @@ def test_a_remembered_failure_without_a_time(folder: Folder, at: str) -> None:
     cache.save(folder, NAME + ".failed", note.encode())
     assert cache.failure(folder, NAME) is None
     cache.raise_remembered(folder, NAME)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors by /proc")
+def test_a_folder_that_nobody_holds_is_closed(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(100):
+        assert private_files.open_folder(str(tmp_path / "cache"))
+    assert len(os.listdir("/proc/self/fd")) < before + 10
