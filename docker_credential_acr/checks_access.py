@@ -1,7 +1,7 @@
 """Checks of who signs in and what that identity may do: live, with nothing from the cache."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import time
 
 from docker_credential_acr import asker, audiences, logins, markers, origins, sign_in
@@ -12,7 +12,7 @@ from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import AudienceUnknown
 from docker_credential_acr.exchange import jwt_claims
 from docker_credential_acr.managing import with_endpoints
-from docker_credential_acr.methods import ENTRA_METHODS
+from docker_credential_acr.methods import ENTRA_METHODS, automatic
 from docker_credential_acr.methods.contract import Login
 from docker_credential_acr.settings import RegistrySettings, for_host, load
 from docker_credential_acr.terminal import minutes
@@ -40,7 +40,22 @@ def method(patient: Patient) -> Iterator[Finding]:
         each.key: each
         for each in origins.of_host(load(who.settings_path), patient.host or "", patient.environ)
     }
-    yield Finding(OK, f"method {found['method'].value}, from {found['method'].source}")
+    source = found["method"].source
+    origin = "the default" if source == origins.DEFAULT else f"from {source}"
+    yield Finding(OK, f"method {found['method'].value}, {origin}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    """A memory for one look: nothing from before, and what a method noted, such as the way it took."""
+
+    noted: dict[str, str]
+
+    def recall(self, name: str) -> str | None:
+        return self.noted.get(name)
+
+    def remember(self, name: str, text: str, seconds: float) -> None:  # noqa: ARG002  the contract
+        self.noted[name] = text
 
 
 def entra(patient: Patient) -> Iterator[Finding]:
@@ -50,10 +65,11 @@ def entra(patient: Patient) -> Iterator[Finding]:
         patient.shared["signed in"] = True
         return
     chosen = with_endpoints(chosen, who, deadline)
+    noted: dict[str, str] = {}
     first, *others = audiences.wanted(chosen, audiences.memory(chosen, who))
     for audience in (first, *others):
         try:
-            told = request(chosen, who, deadline)
+            told = replace(request(chosen, who, deadline), memory=_Notes(noted))
             token = ENTRA_METHODS[chosen.method].entra_token(chosen.options, told, audience)
         except AudienceUnknown:
             if audience == (first, *others)[-1]:
@@ -61,7 +77,9 @@ def entra(patient: Patient) -> Iterator[Finding]:
             continue
         claims = jwt_claims(token.secret.reveal()) or {}
         named = claims.get("upn") or claims.get("appid") or claims.get("oid") or "an identity"
-        yield Finding(OK, f"signed in as {named} of tenant {claims.get('tid') or token.tenant}")
+        way = f" by {noted[automatic.WORKED]}" if automatic.WORKED in noted else ""
+        tenant = claims.get("tid") or token.tenant
+        yield Finding(OK, f"signed in{way} as {named} of tenant {tenant}")
         yield Finding(OK, f"audience {audience}")
         patient.shared["signed in"] = True
         return

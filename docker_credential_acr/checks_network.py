@@ -83,12 +83,9 @@ def clock(patient: Patient) -> Iterator[Finding]:
     off = abs(time.time() - there)
     level = OK if off < _SKEW_WARNING else WARNING if off < _SKEW_FAILURE else FAILED
     fix = "" if level == OK else "set the clock: timedatectl set-ntp true"
-    yield Finding(
-        level,
-        f"the clock is within {off:.0f} s of theirs",
-        fix,
-        "" if level == OK else "clock-wrong",
-    )
+    how_far = f"within {max(1, round(off))} s of" if level == OK else f"{off:.0f} s away from"
+    reference = "" if level == OK else "clock-wrong"
+    yield Finding(level, f"the clock is {how_far} the servers'", fix, reference)
 
 
 CHECKS = (

@@ -19,6 +19,9 @@ _VARIABLES = {  # which outrank the file
 _OTHERWISE = {"tenant_id": "AZURE_TENANT_ID"}  # which stand in for what the file does not say
 
 
+DEFAULT = "default"  # the source of what nobody has set
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """A key of the settings, its value, and its source: ``FILE:LINE``, a variable's name, or default."""
@@ -43,7 +46,7 @@ def of_host(settings: Settings, host: str, environ: Mapping[str, str]) -> Iterat
         elif environ.get(_OTHERWISE.get(key, "")):
             yield Origin(key, environ[_OTHERWISE[key]], _OTHERWISE[key])
         elif getattr(Common(), key, None) is not None:
-            yield Origin(key, getattr(Common(), key), "default")
+            yield Origin(key, getattr(Common(), key), DEFAULT)
 
 
 def _options(chosen: RegistrySettings, settings: Settings) -> set[str]:

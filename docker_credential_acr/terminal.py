@@ -62,7 +62,7 @@ class Terminal:
 
     def tell(self, text: str = "") -> None:
         """Write a line of the result. The verb that prints a secret on purpose writes to ``out`` itself."""
-        print(redacted(text), file=self.out)
+        print(redacted(text), file=self.out, flush=True)  # in a log, before what is noted next
 
     def note(self, text: str) -> None:
         """Write a line of progress, a warning or a failure."""

@@ -46,9 +46,9 @@ def test_what_is_shown_holds_no_secret_and_no_place_of_this_machine(
 
 
 def test_masks_hide_times_and_nothing_else() -> None:
-    told = "good for 3 h 14 min, in 12 min, (6 ms), 10 ok in 0.2 s, 0 s of theirs, port 443"
+    told = "good for 3 h 14 min, in 12 min, (6 ms), 10 ok in 0.2 s, 0 s of the servers', port 443"
     assert session.masked(told) == (
-        "good for TIME, in TIME, (TIME), 10 ok in TIME, TIME of theirs, port 443"
+        "good for TIME, in TIME, (TIME), 10 ok in TIME, TIME of the servers', port 443"
     )
 
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 
 from docker_credential_acr import (
@@ -65,7 +65,7 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
     else:
         terminal.tell(_summary(lines, took))
     if given.ci:
-        _annotate(lines, environ, terminal)
+        _annotate(lines, environ, terminal.note if given.json else terminal.tell)
     if given.bundle:
         bundle.write(given.bundle, _report(host, lines, took), environ)
         terminal.note(f"wrote {given.bundle}; it holds no secret, look into it before you share it")
@@ -122,13 +122,11 @@ def _report(host: str | None, lines: list[Line], took: float) -> dict[str, objec
     }
 
 
-def _annotate(lines: list[Line], environ: Mapping[str, str], terminal: Terminal) -> None:
+def _annotate(lines: list[Line], environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     form = next((form for name, form in _ANNOTATIONS.items() if environ.get(name)), None)
     for _, finding in lines if form else ():
         if form is None or finding.level not in (FAILED, WARNING):
             continue
         text = f"{finding.text}; fix: {finding.fix}" if finding.fix else finding.text
         safe = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        terminal.tell(
-            form.format(kind="error" if finding.level == FAILED else "warning", text=safe)
-        )
+        say(form.format(kind="error" if finding.level == FAILED else "warning", text=safe))

@@ -45,7 +45,7 @@ ORDER: Mapping[str, EntraMethod] = {
     "azure-powershell": azure_powershell,
     "azure-developer-cli": azure_developer_cli,
 }
-_WORKED = "automatic"  # the name under which the method that worked is remembered
+WORKED = "automatic"  # the name under which the method that worked is remembered
 _REMEMBERED_SECONDS = 24 * 3600.0
 
 
@@ -60,7 +60,7 @@ def detect(environ: Mapping[str, str]) -> Options:  # noqa: ARG001  the contract
 
 def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:  # noqa: ARG001  the contract
     reasons: dict[str, MethodUnavailable] = {}
-    worked = sign_in.memory.recall(_WORKED)
+    worked = sign_in.memory.recall(WORKED)
     for name in sorted(ORDER, key=lambda name: name != worked):  # it first, the others as they are
         method = ORDER[name]
         try:
@@ -83,7 +83,7 @@ def entra_token(options: Options, sign_in: SignIn, audience: str) -> EntraToken:
 
 def _remember(name: str, worked: str | None, sign_in: SignIn) -> None:
     if name != worked:
-        sign_in.memory.remember(_WORKED, name, _REMEMBERED_SECONDS)
+        sign_in.memory.remember(WORKED, name, _REMEMBERED_SECONDS)
 
 
 def _nothing_found(reasons: Mapping[str, MethodUnavailable], host: str) -> MethodUnavailable:

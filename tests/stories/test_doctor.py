@@ -124,6 +124,7 @@ class TestTheWay:
         azure.fault("challenge", Status(401, past), host=host)
         (failure,) = failures(report(person, host))
         assert failure["reference"] == "clock-wrong"
+        assert failure["text"].endswith(" s away from the servers'")
 
     def test_a_challenge_that_points_elsewhere(
         self, person: Program, host: str, azure: FakeAzure
@@ -200,6 +201,22 @@ def test_annotations(person: Program, host: str, variable: str, begins: str) -> 
     assert len(lines) == 1
     assert "client secret" in lines[0]
     assert "fix: " in lines[0]
+
+
+def test_annotations_beside_json_leave_it_json(person: Program, host: str) -> None:
+    changes = {"AZURE_CLIENT_SECRET": "CANARY-wrong", "GITHUB_ACTIONS": "true"}
+    answer = person.run("doctor", host, "--ci", "--json", **changes)
+    assert json.loads(answer.out)["counts"]["failed"] == 1
+    assert b"\n::error title=" in answer.err
+
+
+def test_automatic_tells_which_way_it_took(person: Program, host: str) -> None:
+    told = {each["check"]: each["text"] for each in report(person, host)["findings"]}
+    assert told["method"] == "method automatic, the default"
+    answer = person.run("doctor", host)
+    assert b"signed in by client-secret as " in answer.out
+    named = person.run("doctor", host, ACR_CRED_METHOD="client-secret")
+    assert b"signed in as " in named.out
 
 
 class TestBundle:
