@@ -218,7 +218,7 @@ class TestLogin:
     def test_a_kept_login_that_comes_first_is_said(
         self, personal: Program, host: str, store: Script
     ) -> None:
-        personal.secrets.add(secret := f"CANARY-{host}")
+        personal.secrets.add(secret := f"CANARY-{os.urandom(8).hex()}")
         personal.settings(
             'store = "file"\nallow_unencrypted = true\n[defaults]\nmethod = "device-code"'
         )
