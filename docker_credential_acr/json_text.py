@@ -57,6 +57,8 @@ def with_member(text: str, path: tuple[str, ...], value: object) -> str:
             for part in reversed((*way[depth + 1 :], key)):
                 made = {part: made}
             return _added(text, inner, name, made)
+        if text[member.value : member.value + 1] != "{":
+            raise NotEditable(f"{name} is not an object")
         inner = _object(text, member.value)
     member = inner.named(key)
     if member is None:

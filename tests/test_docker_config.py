@@ -158,7 +158,7 @@ class TestChanging:
             (b"[]", "not a JSON object"),
             (b"\xff{}", "is not JSON"),
             (b"[" * 100_000, "is not JSON"),
-            (b'{"credHelpers": []}', "cannot be changed"),
+            (b'{"credHelpers": []}', "cannot be changed: credHelpers is not an object"),
         ],
     )
     def test_what_cannot_be_read_is_left_alone(

@@ -106,8 +106,9 @@ def _rotate(given: argparse.Namespace, desk: _Desk, terminal: Terminal) -> int:
     other = next(each for each in ADMIN_SLOTS if each != slot)
     wait = max(1, desk.chosen.password_ttl // 60)
     terminal.note(
-        f"it takes about a minute until it is known everywhere, and up to {wait} min until every\n"
-        f"machine serves it; then: docker-credential-acr admin rotate {desk.host} --which {other}"
+        f"the registry takes about a minute to know it everywhere, and machines with this program up\n"
+        f"to {wait} min to serve it; the other one then: "
+        f"docker-credential-acr admin rotate {desk.host} --which {other}"
     )
     return 0
 

@@ -56,4 +56,4 @@ def _tell(address: str | None, sign_in: SignIn, prompts: Terminal) -> None:
     prompts.note(
         f"No browser can be opened here. Open this address on this machine:\n\n{address}\n"
     )
-    prompts.note(f"  on another one: stop with Ctrl-C and run: {elsewhere}")
+    prompts.note(f"  with a browser on another machine: stop with Ctrl-C and run: {elsewhere}")
