@@ -31,6 +31,7 @@ def test_f32_f37_saving_fails(program: Program, host: str, step: str) -> None:
 
     def fail(error: str) -> tuple[Answer, str]:
         log = os.path.join(program.home, f"{error}.log")
+        program.own.add(log)  # strace's: it shows how what was written begins
         name = f"{error.lower()}-{host}"
         answer = inject(program, name, call.name, f"error={error}", when=str(call.number), log=log)
         with open(log, encoding="utf-8", errors="replace") as file:
