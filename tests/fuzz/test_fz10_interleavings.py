@@ -10,7 +10,7 @@ import pytest
 from tests.fuzz.profile import LONG, many
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BATCH = 500  # each caller that asks anew who asks keeps a descriptor to the end of its process
+BATCH = 500  # orders for one process
 SEEDS = range(0, many(500, 20_000), BATCH)
 
 
