@@ -6,8 +6,10 @@ as wide as the terminal.
 
 import io
 import os
+import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TextIO
@@ -20,6 +22,10 @@ _SCREEN = "CONOUT$" if os.name == "nt" else "/dev/tty"
 _CI = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "GITLAB_CI", "JENKINS_URL")
 _WIDEST = 100  # characters: longer lines are hard to read
 _NARROWEST = 40
+_COPIED = re.compile(
+    r" *(fix|next|more):| *\d+ \| | *\| "
+)  # lines that a person copies, or that point
+_LABEL = re.compile(r" +[A-Za-z]+ +")  # of a list's row
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,31 @@ class Terminal:
 
     def tell(self, text: str = "") -> None:
         """Write a line of the result. The verb that prints a secret on purpose writes to ``out`` itself."""
-        print(redacted(text), file=self.out, flush=True)  # in a log, before what is noted next
+        print(
+            self._fitted(redacted(text), self.out), file=self.out, flush=True
+        )  # in a log, before what is noted next
 
     def note(self, text: str) -> None:
         """Write a line of progress, a warning or a failure."""
-        print(redacted(text), file=self.err, flush=True)
+        print(self._fitted(redacted(text), self.err), file=self.err, flush=True)
+
+    def _fitted(self, text: str, stream: TextIO) -> str:
+        """Return one long line as several on a terminal, the further ones under the text of the first.
+
+        What is there to be copied stays whole, and so does what a program reads.
+        """
+        if len(text) <= self.width or "\n" in text or _COPIED.match(text) or not stream.isatty():
+            return text
+        label = _LABEL.match(text)
+        hanging = " " * (len(label[0]) if label else 2)
+        lines = textwrap.wrap(
+            text,
+            self.width,
+            subsequent_indent=hanging,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        return "\n".join(lines)
 
     def explain(self, failure: Failure) -> None:
         """Tell what failed, the next step, and where more stands."""

@@ -1,6 +1,7 @@
 """For tests inside this process: a fake Azure, and an environment made from nothing that leads there."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,11 @@ from tests.stories import canary
 from tests.stories.program import PATH, Program, new_host
 
 KEPT = ("LANG", "TMPDIR", "PYTEST_")
+
+# Who starts the tests in the background has them ignore signals, which programs inherit: ours are asked to end.
+for _number in (signal.SIGINT, signal.SIGHUP) if os.name != "nt" else ():
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 
 from docker_credential_acr.people import VERBS
 from tests.stories.program import GUID, PATH, Answer, Program, new_host, until
+from tests.stories.screen import Screen
 
 SCOPE = "repository:team/app:pull"
 
@@ -46,6 +47,29 @@ class TestEveryVerb:
         program.run(verb, "--help")
         assert program.azure.requests == []
         assert program.files() == []
+
+
+class TestWidth:
+    """Lines are as wide as the terminal; a pipe gets them whole, and what is to be copied stays whole."""
+
+    @pytest.mark.parametrize("columns", [40, 60, 90])
+    def test_no_word_is_broken(self, program: Program, columns: int) -> None:
+        whole = program.run("doctor", "--pre").out.decode()
+        with Screen(
+            program, "doctor", "--pre", on=("stdout",), COLUMNS=str(columns), NO_COLOR="1"
+        ) as screen:
+            screen.end()
+        lines = screen.shown.replace("\r\n", "\n").splitlines()
+        long = [
+            line for line in lines if len(line) > columns and " " in line.strip()[: columns - 8]
+        ]
+        assert all(line.lstrip().startswith("fix: ") for line in long)
+        assert screen.shown.split()[:-4] == whole.split()[:-4]  # but for how long it took
+
+    def test_json_is_one_text(self, program: Program, host: str) -> None:
+        with Screen(program, "status", host, "--json", on=("stdout",), COLUMNS="40") as screen:
+            assert screen.end().code == 0
+        assert json.loads(screen.shown)["registries"][0]["host"] == host
 
 
 class TestStatus:
