@@ -12,7 +12,7 @@ from tests.stories.program import PATH, Program, new_host
 
 KEPT = ("LANG", "TMPDIR", "PYTEST_")
 
-# Who starts the tests in the background has them ignore signals, which programs inherit: ours are asked to end.
+# Who starts the tests in the background has them ignore signals, and programs inherit that: ours must end.
 for _number in (signal.SIGINT, signal.SIGHUP) if os.name != "nt" else ():
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.SIG_DFL)
