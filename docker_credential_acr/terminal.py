@@ -22,9 +22,8 @@ _SCREEN = "CONOUT$" if os.name == "nt" else "/dev/tty"
 _CI = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "GITLAB_CI", "JENKINS_URL")
 _WIDEST = 100  # characters: longer lines are hard to read
 _NARROWEST = 40
-_COPIED = re.compile(
-    r" *(fix|next|more):| *\d+ \| | *\| "
-)  # lines that a person copies, or that point
+# Lines that a person copies something from, and those that point at a place in a file.
+_COPIED = re.compile(r" *(fix|next|more):|.*https://| *\d+ \| | *\| ")
 _LABEL = re.compile(r" +[A-Za-z]+ +")  # of a list's row
 
 
