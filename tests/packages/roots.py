@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from filelock import FileLock
+
 from tests.bench.environment import REPOSITORY
 
 DIST = os.path.join(REPOSITORY, "dist")
@@ -38,8 +40,10 @@ def made(folder: str) -> "Root":
     for name in ("debootstrap", "unshare", "chroot", "tar"):
         if shutil.which(name) is None:
             raise Missing(f"{name} is not installed")
-    if not os.path.exists(_KEPT):
-        _bootstrap()
+    os.makedirs(os.path.dirname(_KEPT), exist_ok=True)
+    with FileLock(f"{_KEPT}.lock"):  # several workers want it at once
+        if not os.path.exists(_KEPT):
+            _bootstrap()
     os.makedirs(folder)
     subprocess.run(["tar", "-xpf", _KEPT, "-C", folder], check=True)
     return Root(folder)
@@ -48,7 +52,6 @@ def made(folder: str) -> "Root":
 def _bootstrap() -> None:
     base = _KEPT.removesuffix(".tar")
     shutil.rmtree(base, ignore_errors=True)
-    os.makedirs(os.path.dirname(base), exist_ok=True)
     command = ["debootstrap", "--variant=minbase", "--include=zstd", SUITE, base]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=_ENVIRON | _proxies()
