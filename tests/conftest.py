@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,13 @@ KEPT = ("LANG", "TMPDIR", "PYTEST_")
 for _number in (signal.SIGINT, signal.SIGHUP) if os.name != "nt" else ():
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True)
+def no_default_timeout() -> Iterator[None]:
+    """Service Fabric's sign-in bounds every socket of its process; the fake's have to go on listening."""
+    yield
+    socket.setdefaulttimeout(None)
 
 
 @pytest.fixture
