@@ -5,15 +5,22 @@ import sys
 from collections.abc import Iterator
 
 import docker_credential_acr
-from docker_credential_acr import asker, cache, child, docker_config, markers, paths, private_files
+from docker_credential_acr import (
+    asker,
+    cache,
+    docker_config,
+    installed,
+    markers,
+    paths,
+    private_files,
+)
 from docker_credential_acr.checks import FAILED, OK, SKIPPED, WARNING, Check, Finding, Patient
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import MethodUnavailable, NotSetUp
+from docker_credential_acr.installed import PROGRAM
 from docker_credential_acr.methods import ENTRA_METHODS
 from docker_credential_acr.settings import load
 
-PROGRAM = "docker-credential-acr"
-_OURS = b"(docker_credential_acr)"
 _SECONDS = 10.0
 _SLOW_SCRIPT = b"\nimport re\n"
 _KUBELET_CONFIG = b"--image-credential-provider-config"
@@ -39,18 +46,14 @@ def program(_: Patient) -> Iterator[Finding]:
 
 
 def on_path(patient: Patient) -> Iterator[Finding]:
-    environ = patient.environ
-    folders = [each for each in environ.get("PATH", "").split(os.pathsep) if os.path.isabs(each)]
-    found = [path for each in folders if (path := child.find(PROGRAM, {**environ, "PATH": each}))]
-    programs = list({os.path.realpath(path): path for path in found}.values())
+    programs = installed.programs(patient.environ)
     if not programs:
         fix = "add its folder to PATH, also for services and CI"
         yield Finding(
             FAILED, f"{PROGRAM} is not on PATH, where clients look", fix, "program-missing"
         )
         return
-    told = child.run([programs[0], "version"], Deadline.after(_SECONDS), _SECONDS, environ).out
-    if _OURS not in told:
+    if not installed.is_ours(programs[0], patient.environ):
         fix = "remove it, or put this one in front of it on PATH"
         yield Finding(FAILED, f"{programs[0]} is another project's", fix, "program-foreign")
     else:

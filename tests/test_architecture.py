@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kubelet",),
     ("doors",),
     ("watchdog", "network_faults", "private_files", "addresses"),
-    ("cache", "docker_config", "markers"),
+    ("cache", "docker_config", "installed", "markers"),
     ("stores",),
     ("logins",),
     ("transport", "memory"),

@@ -7,20 +7,16 @@ from collections.abc import Mapping, Sequence
 from time import time
 from typing import Any
 
-from docker_credential_acr import child, configuring, paths
+from docker_credential_acr import configuring, installed, paths
 from docker_credential_acr.asker import Asker, who_asks
 from docker_credential_acr.commands.proof import prove
 from docker_credential_acr.configuring import Plan
-from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, InputError, SettingsError
 from docker_credential_acr.registry import host_in, is_ours
 from docker_credential_acr.schema import REGISTRY
 from docker_credential_acr.settings_keys import choices, hints
 from docker_credential_acr.terminal import Terminal, minutes
 
-_PROGRAM = "docker-credential-acr"
-_OURS = b"(docker_credential_acr)"  # what `version` of this project says, and no namesake's
-_SECONDS = 10.0
 _SHOWN = ("method", "tenant_id", "client_id", "login_server", "sign_in")  # in --help; docs have all
 
 
@@ -144,18 +140,14 @@ def _check_program(environ: Mapping[str, str]) -> None:
 
     Docker before 20.10.9 sent the credentials to Docker Hub instead (CVE-2021-41092).
     """
-    path = child.find(_PROGRAM, environ)
+    path = next(iter(installed.programs(environ)), None)
     if path is None:
         raise Failure(
-            f"{_PROGRAM} is not on PATH, where docker looks for it",
+            f"{installed.PROGRAM} is not on PATH, where docker looks for it",
             "install it there, or add its folder to PATH, and try again",
             "program-missing",
         )
-    try:
-        told = child.run([path, "version"], Deadline.after(_SECONDS), _SECONDS, environ).out
-    except OSError:
-        told = b""
-    if _OURS not in told:
+    if not installed.is_ours(path, environ):
         raise Failure(
             f"{path} is another project's program of the same name, and docker would call it",
             "remove it, or put this one in front of it on PATH",

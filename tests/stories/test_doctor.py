@@ -168,6 +168,14 @@ class TestThisMachine:
         found = report(person, host)
         assert "program-foreign" in {each["reference"] for each in failures(found)}
 
+    def test_a_namesake_that_cannot_be_run(self, person: Program, host: str) -> None:
+        other = Path(person.home, "bin", "docker-credential-acr")
+        other.parent.mkdir()
+        other.write_bytes(b"\x7fELF of another machine")
+        other.chmod(0o755)
+        found = report(person, host, PATH=f"{other.parent}:{person.environ['PATH']}")
+        assert {each["reference"] for each in failures(found)} == {"program-foreign"}
+
     def test_docker_auth_config_wins(self, person: Program, host: str) -> None:
         found = report(person, host, DOCKER_AUTH_CONFIG="{}")
         (warning,) = [each for each in found["findings"] if "DOCKER_AUTH_CONFIG" in each["text"]]
