@@ -20,8 +20,12 @@ import docker_credential_acr.paths as paths
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from docker_credential_acr.watchdog import Watchdog
+
+    Found = tuple[bytes, str, str, str] | tuple[bytes] | None
+    Missing = Callable[[str, str, bytes, bytes], bytes | None]
 
 NOT_FOUND = b"credentials not found in native keychain\n"  # clients compare it to the letter
 STDIN_LIMIT = 64 * 1024  # bytes
@@ -47,7 +51,7 @@ def main() -> int:
         given = read_input(STDIN_LIMIT)
         # A file system that hangs ends the process all the same: the default action needs no Python.
         _bound(TOTAL_SECONDS, _signal.SIG_DFL, watchdog)
-        found = cached(given)
+        found = cached(given, _wait_for_another)
         if found is not None:
             reply, *ageing = found
             code = 0 if write(1, reply) and reply != NOT_FOUND else 1
@@ -67,6 +71,15 @@ def main() -> int:
         write(1, _NO_ROOM)
         write(2, _NO_ROOM)
         os._exit(1)  # ending a thread in order takes a library, and it could not be loaded either
+
+
+def _wait_for_another(folder: str, host: str, stamped: bytes, seconds: bytes) -> "bytes | None":
+    _keep_to_our_own_modules()
+    try:
+        from docker_credential_acr import waiting_room  # noqa: PLC0415  not for a hit
+    except (OSError, ImportError, MemoryError):  # the slow door has a sentence for that
+        return None
+    return waiting_room.enter(_fail, folder, host, stamped, seconds)
 
 
 def _keep_to_our_own_modules() -> None:
@@ -92,10 +105,14 @@ def _bound(
 
 
 def _no_input(*_: object) -> None:
-    write(1, _NO_INPUT)
+    _fail(_NO_INPUT)
+
+
+def _fail(sentence: bytes) -> "NoReturn":
+    write(1, sentence)
     try:
         if os.fstat(1)[:3] != os.fstat(2)[:3]:  # on a terminal a person reads it once
-            write(2, _NO_INPUT)
+            write(2, sentence)
     finally:
         os._exit(1)
 
@@ -137,10 +154,11 @@ def _wait(descriptor: int, which: int) -> None:
     select.select(asked[which], asked[1 - which], [])
 
 
-def cached(given: bytes) -> "tuple[bytes, str, str, str] | tuple[bytes] | None":
+def cached(given: bytes, missing: "Missing | None" = None) -> "Found":
     """Return the reply to the input *given*, or None: the slow path must decide.
 
-    Behind the reply stand folder, name and host of an entry that is ageing.
+    Behind the reply stand folder, name and host of an entry that is ageing. *missing* is asked where there
+    is none: it is told the folder, the host, the stamp, and the longest time limit of the settings.
     """
     get = paths.variable
     server = given.removeprefix(b"\xef\xbb\xbf").strip()
@@ -150,12 +168,12 @@ def cached(given: bytes) -> "tuple[bytes, str, str, str] | tuple[bytes] | None":
     settings = entry.settings_stamp(get)
     suffixes: tuple[str, ...] = ()
     watched: tuple[bytes, ...] = ()
-    named = fallback = b""
+    named = fallback = seconds = b""
     if settings is not None:
         gate = entry.read_gate(folder, settings) if folder else None
         if gate is None:
             return None
-        suffixes, watched, fallback, named, _ = gate
+        suffixes, watched, fallback, named, seconds = gate
     stamped = entry.stamp(get, settings, watched)
     host, found = None, None
     # A plain host that is in the cache passed the gate when it was saved.
@@ -172,7 +190,12 @@ def cached(given: bytes) -> "tuple[bytes, str, str, str] | tuple[bytes] | None":
             )  # a helper, or a cloud of its own
             return None if others else (NOT_FOUND,)
         found = entry.served(folder, host, stamped, time()) if folder else None
-    if found is None or folder is None or host is None:
+    if folder is None or host is None:
+        return None
+    if found is None and missing:
+        answer = missing(folder, host, stamped, seconds)
+        found = (answer, None) if answer else None
+    if found is None:
         return None
     answer, ageing = found
     reply = entry.render(server, answer)

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from docker_credential_acr import cache, entry, environment_file, paths, private_files
-from docker_credential_acr.deadline import DEFAULT_SECONDS
 from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.private_files import Folder
 from docker_credential_acr.registry import is_ours
 from docker_credential_acr.secret import Secret
+from docker_credential_acr.time_limit import DEFAULT_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

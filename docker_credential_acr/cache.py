@@ -8,23 +8,17 @@ replaced whole.
 import contextlib
 import json
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from docker_credential_acr import entry, private_files
+from docker_credential_acr import entry, locks, private_files, time_limit, waiting_room
 from docker_credential_acr.deadline import Deadline, doing
 from docker_credential_acr.errors import Failure
 from docker_credential_acr.private_files import NO_FOLLOW, TEMPORARY, Folder, names, remove
+from docker_credential_acr.waiting_room import FAILED, FAILURE_SECONDS
 
-# How long a waiter waits for each lock. A holder that was stopped costs one sign-in per 8 s, never one
-# for each waiter: only the holder of the second lock goes on, however long that takes.
-_LOCKS = {".lock": 8.0, ".lock2": 60.0}
-_POLL_SECONDS = 0.05
-FAILURE_SECONDS = 10.0  # two tries, then silence: three calls at most in any ten seconds
 IDENTITY = "identity"  # stands where an entry has its host: a token that registries share
 MEMORY = "memory"  # the same, for what methods remember
-_FAILED = ".failed"
 _AGO = " (a moment ago)"
 _CODES = 128  # exit codes above are of signals
 _SWEEP_MARK = "swept"
@@ -57,61 +51,20 @@ def turn(
 ) -> Iterator[bytes | None]:
     """Wait for the turn to sign in for *name*; give what *look* finds, or None: it is our turn.
 
-    Waiters look again while they wait, so that most of them never hold a lock.
-    Raises OutOfTime if the turn does not come.
+    It may have been taken in the waiting room already. Raises OutOfTime if the turn does not come.
     """
-    held = []
-    found = look()
+    held = waiting_room.taken(os.path.join(folder.path, name)) if folder else []
     try:
-        for suffix, seconds in _LOCKS.items() if folder is not None and found is None else ():
-            descriptor = _open_lock(folder, name + suffix)
-            if descriptor is None:
-                break  # no lock to be had: go on without
-            held.append(descriptor)
-            locked, found = _wait(descriptor, Deadline.after(deadline.share(seconds)), look)
-            if locked or found is not None:
-                break
-        else:
-            if held:
-                deadline.check()  # two holders that do not move: nobody else goes on without a turn
+        found, ours = look(), True
+        if found is None and folder is not None and not held:
+            doing(time_limit.WAITING)
+            found, held, ours = locks.wait(folder.name(name), folder.fd, deadline.ends_at, look)
+        if found is None and not ours:
+            deadline.check()  # two holders that do not move: nobody else goes on without a turn
+        doing("")
         yield found
     finally:
-        for descriptor in held:
-            os.close(descriptor)  # which releases the lock; the file is kept: its inode is the lock
-
-
-def _open_lock(folder: Folder | None, name: str) -> int | None:
-    if folder is None:
-        return None
-    flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
-    try:
-        descriptor = os.open(folder.name(name), flags, 0o600, dir_fd=folder.fd)
-    except (OSError, ValueError):
-        return None
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
-def _wait(
-    descriptor: int, until: Deadline, look: Callable[[], bytes | None]
-) -> tuple[bool, bytes | None]:
-    """Poll lock and entry; True if the lock is held or cannot be had on this file system."""
-    from filelock import lock_descriptor  # noqa: PLC0415  40 ms that a hit must not pay
-
-    doing("waiting for another process that signs in")
-    while True:
-        try:
-            locked = lock_descriptor(descriptor, blocking=False)
-            if locked and os.utime in os.supports_fd:
-                os.utime(descriptor)  # a lock in use is not swept
-        except OSError:
-            locked = True
-        found = look()
-        if locked or found is not None or not until.left():
-            return locked, found
-        time.sleep(_POLL_SECONDS)
+        locks.release(held)
 
 
 def erase(folder: Folder | None, host: str) -> None:
@@ -122,7 +75,7 @@ def erase(folder: Folder | None, host: str) -> None:
     """
     begins = tuple(map(_prefix, (host, IDENTITY, MEMORY)))
     for name in names(folder):
-        if name.startswith(begins) and not name.endswith(tuple(_LOCKS)):
+        if name.startswith(begins) and not name.endswith(tuple(locks.PATIENCE)):
             remove(folder, name)
 
 
@@ -149,7 +102,7 @@ def note_failure(folder: Folder | None, name: str, failed: Failure) -> None:
         "reference": failed.reference,
         "code": failed.exit_code,
     }
-    save(folder, name + _FAILED, json.dumps(note).encode() + b"\n")
+    save(folder, name + FAILED, json.dumps(note).encode() + b"\n")
 
 
 def raise_remembered(folder: Folder | None, name: str) -> None:
@@ -169,7 +122,7 @@ def failure(folder: Folder | None, name: str) -> dict[str, object] | None:
     """Return what note_failure wrote about *name*, or None; it counts until the next success."""
     if folder is None:
         return None
-    data = entry.read_private(os.path.join(folder.path, name + _FAILED))
+    data = entry.read_private(os.path.join(folder.path, name + FAILED))
     try:
         found = json.loads(data) if data else None
     except ValueError:
@@ -179,7 +132,7 @@ def failure(folder: Folder | None, name: str) -> dict[str, object] | None:
 
 
 def forget_failure(folder: Folder | None, name: str) -> None:
-    remove(folder, name + _FAILED)
+    remove(folder, name + FAILED)
 
 
 def _sweep(folder: Folder) -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from docker_credential_acr import deadline
+from docker_credential_acr import deadline, waiting_room
 from docker_credential_acr.errors import internal
 from docker_credential_acr.watchdog import GRACE, Watchdog, open_standard_streams
 
@@ -23,7 +23,6 @@ _KUBELET = "kubelet"
 _PROTOCOL = frozenset(("get", "store", "erase", "list", "version", "renew", _KUBELET, "help"))
 _HELP = ("help", "--help", "-h")
 _STDIN_SECONDS = 5.0  # as on the fast staircase
-_TOTAL_SECONDS = deadline.DEFAULT_SECONDS + GRACE
 _NO_INPUT = (
     b"nothing came on standard input within 5 s; "
     b"try: echo HOST | docker-credential-acr get [no-input]\n"
@@ -52,7 +51,7 @@ def run(
     if watchdog is None and given is None:
         watchdog = Watchdog(_STDIN_SECONDS, lambda: _NO_INPUT, write)
     elif watchdog is None:  # on a busy machine the imports below take longer than that
-        watchdog = Watchdog(_TOTAL_SECONDS, deadline.sentence, write)
+        watchdog = Watchdog(waiting_room.left() + GRACE, deadline.sentence, write)
     watchdog.out_is_for_answers = arguments[:1] == [_KUBELET]
     watchdog.watch_signals()
     reply = _reply(arguments, given, watchdog, read_input)
@@ -114,9 +113,9 @@ def _done(
     if len(arguments) == 1 and verb in reading:
         act, limit = reading[verb]
         data = read_input(limit) if given is None else given
-        watchdog.rearm(_TOTAL_SECONDS, deadline.sentence)
+        watchdog.rearm(waiting_room.left() + GRACE, deadline.sentence)
         return act(data, os.environ, watchdog)
-    watchdog.rearm(_TOTAL_SECONDS, deadline.sentence)
+    watchdog.rearm(waiting_room.left() + GRACE, deadline.sentence)
     if verb == _KUBELET and given is not None:
         from docker_credential_acr.commands import kubelet  # noqa: PLC0415
 

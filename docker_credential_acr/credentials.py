@@ -8,9 +8,10 @@ import json
 import os
 import random
 from collections.abc import Callable
+from contextlib import nullcontext
 from time import time
 
-from docker_credential_acr import cache, entry, markers, private_files, renewal
+from docker_credential_acr import cache, entry, markers, private_files, renewal, waiting_room
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, NoCredential
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from docker_credential_acr.settings import RegistrySettings
 
 _JITTER = 0.1  # of a life of 3 h: 18 minutes
-# Stands in place of an entry whose callers only their own proof tells apart; no reader takes it for one.
-_EACH_CALLER = cache.body((0, 0, 0, 0), b"", {"caller": "each"})
-_STALE_SECONDS = 60  # an old token that nobody could renew is good for this long at least
+# What stands in place of an entry that nobody is to wait for; no reader takes it for one.
+_EACH_CALLER = cache.body(waiting_room.NO_TIMES, b"", {"caller": "each"})  # only their proof tells
+_NO_CREDENTIAL = cache.body(waiting_room.NO_TIMES, b"", {"caller": "none"})
 
 
 class _EachCaller(Exception):
@@ -67,7 +68,9 @@ def _settings(host: str, who: Asker) -> "RegistrySettings":
 
 def still_good(host: str, who: Asker) -> bytes | None:
     """Return the answer of an old entry that has at least a minute left."""
-    found = entry.parse(_data(host, who), entry.head(host, who.stamped), time() + _STALE_SECONDS)
+    found = entry.parse(
+        _data(host, who), entry.head(host, who.stamped), time() + waiting_room.STALE_SECONDS
+    )
     return None if found is None else found[1]
 
 
@@ -81,25 +84,31 @@ def _obtained(
     host: str, who: Asker, deadline: Deadline, prepare: Callable[["RegistrySettings"], Deadline]
 ) -> bytes:
     name = entry.file_name(host, who.stamped)
-
-    each_caller = entry.head(host, who.stamped) + _EACH_CALLER
+    begins = entry.head(host, who.stamped)
 
     def look() -> bytes | None:
         found = entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
-        if found is None and _data(host, who) == each_caller:
+        if found is None and _data(host, who) == begins + _EACH_CALLER:
             raise _EachCaller
         return found
 
-    with cache.turn(who.folder, name, deadline, look) as found:
+    # Who wants no credential never has an entry: nobody is to wait for one.
+    anonymous = _data(host, who) == begins + _NO_CREDENTIAL
+    turn = nullcontext() if anonymous else cache.turn(who.folder, name, deadline, look)
+    with turn as found:
         if found is not None:
             return found
         cache.raise_remembered(who.folder, name)
         try:
             answer, data = _new_entry(host, who, prepare)
-        except NoCredential:
-            raise  # nothing failed
+        except NoCredential:  # nothing failed
+            if not anonymous:
+                cache.save(who.folder, name, begins + _NO_CREDENTIAL)
+            raise
         except _EachCaller:
-            cache.save(who.folder, name, each_caller)  # the next ones need no turn to find out
+            cache.save(
+                who.folder, name, begins + _EACH_CALLER
+            )  # the next ones need no turn to find out
             raise
         except Failure as failure:
             if (

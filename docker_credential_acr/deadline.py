@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 
+from docker_credential_acr import time_limit
 from docker_credential_acr.errors import OutOfTime, SettingsError
 
-DEFAULT_SECONDS = 25
-_HINT = "try again, or raise ACR_CRED_TIMEOUT (seconds, at most 55)"
 _doing = [""]  # the step that is going on, for whom the time runs out
-RANGE = (5, 55)  # seconds; the kubelet ends its plug-ins after 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Deadline:
     def check(self) -> None:
         """Raise OutOfTime when nothing is left."""
         if self.left() <= 0:
-            raise OutOfTime(_what(), _HINT, "out-of-time")
+            raise OutOfTime(time_limit.over(_doing[0]), time_limit.HINT, "out-of-time")
 
 
 def doing(step: str) -> None:
@@ -43,25 +41,19 @@ def doing(step: str) -> None:
     _doing[0] = step
 
 
-def _what() -> str:
-    return "no answer within the time limit" + (f" while {_doing[0]}" if _doing[0] else "")
-
-
 def sentence() -> bytes:
     """Return what the watchdog says when the time is up."""
-    return f"{_what()}; {_HINT} [out-of-time]\n".encode("ascii", "backslashreplace")
+    return time_limit.sentence(_doing[0])
 
 
 def seconds_asked(environ: Mapping[str, str], otherwise: int) -> int:
     """Return the seconds that ACR_CRED_TIMEOUT asks for, else *otherwise*. Raises SettingsError."""
-    text = environ.get("ACR_CRED_TIMEOUT", "")
-    low, high = RANGE
-    if not text:
-        return otherwise
-    if not (text.isascii() and text.isdecimal() and len(text) < 4 and low <= int(text) <= high):  # noqa: PLR2004
+    found = time_limit.asked(environ.get(time_limit.VARIABLE), otherwise)
+    if found is None:
+        low, high = time_limit.RANGE
         raise SettingsError(
-            "ACR_CRED_TIMEOUT is not a number of seconds that can be used",
+            f"{time_limit.VARIABLE} is not a number of seconds that can be used",
             f"give a whole number from {low} to {high}",
             "variable-invalid",
         )
-    return int(text)
+    return found

@@ -13,7 +13,6 @@ from docker_credential_acr import entry, paths, private_files
 from docker_credential_acr.errors import HelperFailed
 from docker_credential_acr.private_files import Folder
 
-_ENDING = "@login"  # behind the host, in which there is no '@'
 _DAY = 24 * 3600
 _SOON_SECONDS = 14 * _DAY
 
@@ -32,21 +31,16 @@ class Marker:
     expires: int | None = None
 
 
-def file_name(host: str, ending: str = _ENDING) -> str:
-    return host.replace(":", "+") + ending  # Windows knows no ':' in names
-
-
 def exists(host: str, environ: Mapping[str, str]) -> bool:
     """Tell whether a login is kept for *host*, by a look at one file."""
-    folder = paths.data_folder(environ.get)
-    return folder is not None and os.path.lexists(os.path.join(folder, file_name(host)))
+    return paths.login_is_kept(environ.get, host)
 
 
 def find(host: str, environ: Mapping[str, str]) -> Marker | None:
     """Return the marker of *host*, or None. Raises HelperFailed if there is one that cannot be read."""
     if not exists(host, environ):
         return None
-    found = _read(paths.data_folder(environ.get) or "", file_name(host))
+    found = _read(paths.data_folder(environ.get) or "", paths.kept_name(host))
     if found is None:
         raise HelperFailed(
             "the note that says where this registry's login is kept cannot be read",
@@ -71,14 +65,14 @@ def settled(host: str, environ: Mapping[str, str]) -> Marker | None:
 def every(environ: Mapping[str, str]) -> list[Marker]:
     """Return all markers; those that cannot be read are passed over."""
     folder = paths.data_folder(environ.get) or ""
-    found = [_read(folder, name) for name in private_files.files(folder, _ENDING)]
+    found = [_read(folder, name) for name in private_files.files(folder, paths.KEPT_LOGIN)]
     return [marker for marker in found if marker is not None]
 
 
 def hosts(environ: Mapping[str, str]) -> list[str]:
     """Return the hosts that have a marker, also one that cannot be read."""
-    found = private_files.files(paths.data_folder(environ.get), _ENDING)
-    return [name.removesuffix(_ENDING).replace("+", ":") for name in found]
+    found = private_files.files(paths.data_folder(environ.get), paths.KEPT_LOGIN)
+    return [name.removesuffix(paths.KEPT_LOGIN).replace("+", ":") for name in found]
 
 
 def _read(folder: str, name: str) -> Marker | None:
@@ -90,7 +84,7 @@ def _read(folder: str, name: str) -> Marker | None:
     texts = marker.host, marker.username, marker.store
     right = all(isinstance(text, str) for text in texts) and isinstance(marker.pending, bool)
     expires = type(marker.expires) in (int, type(None))
-    return marker if right and expires and file_name(marker.host) == name else None
+    return marker if right and expires and paths.kept_name(marker.host) == name else None
 
 
 def warning(marker: Marker, now: float) -> str | None:
@@ -106,8 +100,10 @@ def warning(marker: Marker, now: float) -> str | None:
 
 def write(folder: Folder, marker: Marker) -> bool:
     """Write *marker*; tell whether that worked."""
-    return private_files.save(folder, file_name(marker.host), json.dumps(asdict(marker)).encode())
+    return private_files.save(
+        folder, paths.kept_name(marker.host), json.dumps(asdict(marker)).encode()
+    )
 
 
 def remove(folder: Folder, host: str) -> None:
-    private_files.remove(folder, file_name(host))
+    private_files.remove(folder, paths.kept_name(host))

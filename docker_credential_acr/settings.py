@@ -10,7 +10,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from docker_credential_acr import clouds, deadline, environment_file, trusted_files
+from docker_credential_acr import (
+    clouds,
+    deadline,
+    environment_file,
+    time_limit,
+    trusted_files,
+)
 from docker_credential_acr.clouds import Cloud
 from docker_credential_acr.errors import SettingsError
 from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS, METHODS
@@ -80,7 +86,7 @@ class Settings:
     @property
     def longest_timeout(self) -> int:
         """The most seconds that an answer for any registry may take."""
-        common: int = self.defaults.get("timeout", deadline.DEFAULT_SECONDS)
+        common: int = self.defaults.get("timeout", time_limit.DEFAULT_SECONDS)
         return max(
             (table.get("timeout", common) for table in self.registries.values()), default=common
         )

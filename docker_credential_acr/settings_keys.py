@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from docker_credential_acr import clouds, deadline
+from docker_credential_acr import clouds, time_limit
 from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS, METHODS
 
 TOP = ("version", "fallback", "store", "allow_unencrypted", "defaults", "registries", "clouds")
@@ -52,7 +52,11 @@ CLOUD_FORMS = {  # the same of keys in [clouds.NAME]
     ),
     "audience": FORMS["audience"],
 }
-RANGES = {"min_ttl": (60, 10800), "password_ttl": (10, 86400), "timeout": deadline.RANGE}  # seconds
+RANGES = {
+    "min_ttl": (60, 10800),
+    "password_ttl": (10, 86400),
+    "timeout": time_limit.RANGE,
+}  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Common:
     tenant_id: str | None = None
     min_ttl: int = 900
     password_ttl: int = 600
-    timeout: int = deadline.DEFAULT_SECONDS
+    timeout: int = time_limit.DEFAULT_SECONDS
     refresh: str = "background"
 
 

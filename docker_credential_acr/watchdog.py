@@ -13,6 +13,8 @@ from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
 from time import monotonic, sleep
 
+from docker_credential_acr.time_limit import STOPPED
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +121,7 @@ class Watchdog:
         if not self._answering.acquire(blocking=False):
             sleep(GRACE)
         elif signalled:
-            self._say(self.host + b"stopped by a signal before an answer; run it again [stopped]\n")
+            self._say(self.host + STOPPED)
         elif self._last_answer is not None:
             code = 0 if self._write(1, self._last_answer) else 1
         else:

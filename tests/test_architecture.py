@@ -17,9 +17,10 @@ PACKAGE = "docker_credential_acr"
 # nothing of each other, but for the pairs of NEIGHBOURS.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("__init__", "paths", "registry", "errors", "secret", "references", "search_path", "json_text"),
+    ("time_limit", "locks"),
     ("entry", "clouds", "deadline", "log", "toml_lines", "terminal", "trusted_files", "completion"),
     ("__main__", "child", "environment_file", "kubelet_arguments"),
-    ("renewal", "kubelet_request", "helper_program"),
+    ("renewal", "kubelet_request", "helper_program", "waiting_room"),
     ("kubelet",),
     ("doors",),
     ("watchdog", "network_faults", "private_files", "addresses"),
@@ -100,6 +101,7 @@ DOORS = {
     ("__main__", "doors"),
     ("__main__", "watchdog"),
     ("__main__", "renewal"),
+    ("__main__", "waiting_room"),
     ("commands.completion", "people"),  # they show the list of verbs
     ("commands.help", "people"),
     ("doors", "cli"),
@@ -114,7 +116,8 @@ KEEPERS: dict[str, tuple[str, ...]] = {
     "msal_extensions": ("methods.sealing_key",),
     "cryptography": ("methods.",),
     "http": ("methods.browser_window",),
-    "filelock": ("cache",),
+    "filelock": ("locks",),
+    "fcntl": ("locks",),
     "tomllib": ("settings", "toml_lines"),
     "requests": (
         "transport",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_acr import cache, private_files
+from docker_credential_acr import cache, locks, private_files
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, OutOfTime, Unreachable
 from docker_credential_acr.private_files import Folder
@@ -210,7 +210,7 @@ class TestTurn:
         self, folder: Folder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Nobody signs in without a turn."""
-        monkeypatch.setattr(cache, "_LOCKS", {".lock": 0.1, ".lock2": 60.0})
+        monkeypatch.setattr(locks, "PATIENCE", {".lock": 0.1, ".lock2": 60.0})
         began = time.monotonic()
         with (
             cache.turn(folder, NAME, Deadline.after(5), nothing),

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_acr import asker, cache, credentials, entry, paths, private_files
+from docker_credential_acr import (
+    asker,
+    cache,
+    credentials,
+    entry,
+    locks,
+    paths,
+    private_files,
+    waiting_room,
+)
 from docker_credential_acr.clouds import REGISTRY_AUDIENCE
 from docker_credential_acr.commands.docker_list import list_hosts
 from docker_credential_acr.deadline import Deadline
@@ -199,7 +208,7 @@ class TestStoppedHolder:
     def test_it_costs_one_sign_in_more_and_not_one_for_each_waiter(
         self, person: Person, host: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(cache, "_LOCKS", {".lock": 0.3, ".lock2": 60.0})
+        monkeypatch.setattr(locks, "PATIENCE", {".lock": 0.3, ".lock2": 60.0})
         folder = private_files.open_folder(str(person.folder))
         holding, done = threading.Event(), threading.Event()
 
@@ -369,7 +378,7 @@ class TestFailure:
         person.failure(host)
         person.set(AZURE_CLIENT_SECRET=right)
         assert person.failure(host).reference == "client-secret-refused"
-        person.date_notes(time.time() - cache.FAILURE_SECONDS)
+        person.date_notes(time.time() - waiting_room.FAILURE_SECONDS)
         person.token(host)
         assert not os.path.exists(f"{person.entry(host)}.failed")
 

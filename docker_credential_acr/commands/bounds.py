@@ -2,7 +2,7 @@
 
 from time import monotonic
 
-from docker_credential_acr import deadline, private_files
+from docker_credential_acr import deadline, private_files, waiting_room
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, printable
 from docker_credential_acr.watchdog import GRACE, Watchdog
@@ -25,7 +25,7 @@ def bounds(
 
     *last_answer* is what a client gets when the time is up. Raises SettingsError.
     """
-    began = monotonic()
+    began = monotonic() - waiting_room.waited()
     waiting = Deadline(began + deadline.seconds_asked(who.environ, who.timeout))
     watchdog.host = f"{printable(host)[:80]}: ".encode()
 

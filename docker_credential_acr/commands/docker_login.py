@@ -6,7 +6,6 @@ from time import time
 from docker_credential_acr import (
     cache,
     credentials,
-    deadline,
     entry,
     helper_program,
     logins,
@@ -14,6 +13,7 @@ from docker_credential_acr import (
     private_files,
     registry,
     renewal,
+    time_limit,
 )
 from docker_credential_acr.asker import Asker, who_asks
 from docker_credential_acr.commands import pass_through
@@ -101,7 +101,7 @@ def _kept(host: str, username: str, secret: Secret, who: Asker) -> Reply:
     from docker_credential_acr.settings import for_host, load  # noqa: PLC0415
 
     chosen = for_host(load(who.settings_path), host, who.environ)
-    person = Person(who.environ, Deadline.after(deadline.DEFAULT_SECONDS), chosen.store)
+    person = Person(who.environ, Deadline.after(time_limit.DEFAULT_SECONDS), chosen.store)
     who = told_apart(chosen, who, person.deadline)
     current = entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
     if username in _TOKEN_USERS:

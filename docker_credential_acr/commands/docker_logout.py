@@ -2,13 +2,13 @@
 
 from docker_credential_acr import (
     cache,
-    deadline,
     entry,
     logins,
     markers,
     paths,
     private_files,
     registry,
+    time_limit,
 )
 from docker_credential_acr.asker import who_asks
 from docker_credential_acr.commands import pass_through
@@ -63,7 +63,7 @@ def _known(host: str, folder: Folder | None, environ: "Mapping[str, str]") -> bo
 
 
 def _forget(host: str, folder: Folder | None, environ: "Mapping[str, str]") -> None:
-    waiting = Deadline.after(deadline.DEFAULT_SECONDS)
+    waiting = Deadline.after(time_limit.DEFAULT_SECONDS)
     cache.erase(folder, host)  # at once, and with it a running renewal's right to save
     try:
         logins.forget(host, Person(environ, waiting))

@@ -7,13 +7,14 @@ from functools import partial
 from docker_credential_acr import cache, callers, logins, managing, markers, paths, private_files
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.commands.proof import ours
-from docker_credential_acr.deadline import DEFAULT_SECONDS, Deadline
+from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, printable
 from docker_credential_acr.logins import Person
 from docker_credential_acr.methods import interactive, kept_sign_in
 from docker_credential_acr.private_files import Folder
 from docker_credential_acr.settings import RegistrySettings, for_host, load
 from docker_credential_acr.terminal import Terminal
+from docker_credential_acr.time_limit import DEFAULT_SECONDS
 
 # Whose sign-in another program keeps, and how it ends there.
 _ELSEWHERE = {

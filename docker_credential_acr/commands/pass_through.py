@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from docker_credential_acr import deadline, registry
+from docker_credential_acr import deadline, registry, time_limit
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.commands.reply import Reply
 from docker_credential_acr.deadline import Deadline
@@ -51,7 +51,7 @@ def _fallback(who: Asker, watchdog: Watchdog) -> "tuple[Helper, Deadline] | None
 
     if who.environ.get(helper_program.NESTED):
         return None  # a helper has started us: it may be the very one
-    until = Deadline.after(deadline.seconds_asked(who.environ, deadline.DEFAULT_SECONDS))
+    until = Deadline.after(deadline.seconds_asked(who.environ, time_limit.DEFAULT_SECONDS))
     watchdog.at_end.append(child.end_all)
     watchdog.rearm(until.left() + GRACE, deadline.sentence)
     return helper_program.find(who.fallback, who.environ), until

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from docker_credential_acr import __main__, cache, helper_program, transport
+from docker_credential_acr import __main__, helper_program, locks, transport, waiting_room
 from docker_credential_acr.methods import cli_program, managed_identity, sources
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -55,14 +55,14 @@ def test_every_test_exists() -> None:
 
 BUDGET = [
     ("standard input", __main__.STDIN_SECONDS),
-    ("another process that signs in", vars(cache)["_LOCKS"][".lock"]),
+    ("another process that signs in", locks.PATIENCE[".lock"]),
     ("connecting to one address", transport.CONNECT_SECONDS),
     ("an answer, from Entra or a registry", transport.READ_SECONDS),
     ("the metadata service, in all", vars(managed_identity)["_METADATA_SECONDS"]),
     ("`az`, `azd`, PowerShell, a `_command`", vars(cli_program)["_SECONDS"]),
     ("`az`, `azd`, PowerShell, a `_command`", vars(sources)["_COMMAND_SECONDS"]),
     ("another credential helper", helper_program.ANSWER_SECONDS),
-    ("a failure", cache.FAILURE_SECONDS),
+    ("a failure", waiting_room.FAILURE_SECONDS),
 ]
 
 

@@ -23,7 +23,15 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import cast
 
-from docker_credential_acr import asker, cache, credentials, entry, private_files, renewal
+from docker_credential_acr import (
+    asker,
+    cache,
+    credentials,
+    entry,
+    locks,
+    private_files,
+    renewal,
+)
 from docker_credential_acr.commands import docker_logout
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.private_files import Folder
@@ -225,7 +233,7 @@ def main() -> int:
     parser.add_argument("--trace", action="store_true")
     options = parser.parse_args()
     sys.addaudithook(hook)
-    vars(cache)["_POLL_SECONDS"] = 0  # who waits is not waited for
+    vars(locks)["_POLL_SECONDS"] = 0  # who waits is not waited for
     with tempfile.TemporaryDirectory() as home, FakeAzure(os.path.join(home, "azure")) as azure:
         for name in tuple(os.environ):
             del os.environ[name]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tests.azure import FakeAzure
+from tests.azure.faults import Fault
 from tests.azure.tokens import base64url
 
 # The frozen program, or another installation, if it is named; else the wheel beside this Python.
@@ -76,6 +77,18 @@ def until(happened: Callable[[], object], seconds: float = 15) -> None:
     while not happened():
         assert time.monotonic() < ends, "it did not happen"
         time.sleep(0.005)
+
+
+def waits(pid: int) -> bool:
+    """Whether a process has a lock's file open: it has the lock, or waits for it."""
+    folder = f"/proc/{pid}/fd"
+    if not os.path.isdir(folder):
+        time.sleep(0.5)  # no such folder on this system
+        return True
+    try:
+        return any(os.readlink(f"{folder}/{name}").endswith(".lock") for name in os.listdir(folder))
+    except OSError:  # it closes one just now
+        return False
 
 
 @dataclass
@@ -206,6 +219,13 @@ class Program:
         process.stdin.write(host.encode())
         process.stdin.close()
         process.stdin = None
+        return process
+
+    def holder(self, host: str, fault: Fault, **changes: str | None) -> "subprocess.Popen[bytes]":
+        """Start a `get` whose exchange meets *fault*, alone; return when it is there: it has the turn."""
+        self.azure.fault("exchange", fault, times=1, host=host)
+        process = self.asked(host, **changes)
+        until(lambda: self.exchanges(host))
         return process
 
     def unfinished(self) -> list[str]:

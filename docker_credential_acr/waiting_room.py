@@ -1,0 +1,127 @@
+"""The waiting room before the slow door: one process signs in, the others wait here for its entry.
+
+Where nobody else signs in for the same entry we get its lock at once and go on. Whoever has to wait does so
+before anything slow is loaded, needs a few milliseconds of the processor, and answers from here.
+"""
+
+import _signal
+import os
+from time import monotonic, time
+
+from docker_credential_acr import entry, locks, paths, time_limit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from docker_credential_acr.locks import Look
+
+    Fail = Callable[[bytes], NoReturn]
+
+FAILED = ".failed"  # behind the name of an entry: what went wrong the last time
+FAILURE_SECONDS = 10.0  # two tries, then silence: three calls at most in any ten seconds
+NO_TIMES = (0, 0, 0, 0)  # of what is no answer and never will be: nobody waits for it
+STALE_SECONDS = 60  # an old token that nobody could renew is good for this long at least
+_NO_ANSWER = b"%d %d %d %d\n" % NO_TIMES
+_GO_ON = b""  # what is found where nobody is to wait: the slow path decides
+_GRACE = 2  # seconds for an answer, as the watchdog gives
+
+_taken: dict[str, list[int]] = {}  # path of an entry whose turn is ours -> the locks that say so
+_limit = [float(time_limit.DEFAULT_SECONDS)]
+_waited = [0.0]
+
+
+def enter(fail: "Fail", folder: str, host: str, stamped: bytes, seconds: bytes) -> "bytes | None":
+    """Return the answer for *host* once another process has saved it, or None: it is our turn.
+
+    *folder* is the cache's path, *stamped* says who asks, and *seconds* are the longest time limit of the
+    settings, in digits, or nothing. When the time is over an old token that is still good is the answer,
+    else a sentence, with which *fail* ends the process. None is also where there is nothing to wait for.
+    """
+    most = int(seconds) if seconds.isdigit() else time_limit.DEFAULT_SECONDS
+    limit = time_limit.asked(paths.variable(time_limit.VARIABLE), most)
+    descriptor = _opened(folder)
+    if limit is None or descriptor is None or paths.login_is_kept(paths.variable, host):
+        return None
+    _signal.alarm(limit + _GRACE)
+    _heed_signals(lambda *_: fail(_about(host, time_limit.STOPPED)))
+    name = entry.file_name(host, stamped)
+    path = f"{folder}/{name}"
+    look = _look_at(path, entry.head(host, stamped))
+    _limit[0] = limit
+    began = monotonic()
+    found, held, ours = locks.wait(name, descriptor, began + limit, look)
+    _waited[0] = monotonic() - began
+    os.close(descriptor)
+    if found is None and not ours:
+        found = _still_good(path, entry.head(host, stamped))
+        if found is None:
+            fail(_about(host, time_limit.sentence(time_limit.WAITING)))
+    _heed_signals(_signal.SIG_DFL)
+    if not found:
+        _taken[path] = held
+    return found or None
+
+
+def taken(path: str) -> "list[int]":
+    """Return the locks that say that it is our turn for the entry *path*, and forget about them."""
+    return _taken.pop(path, [])
+
+
+def waited() -> float:
+    """Return the seconds that were spent here: they are part of the time limit."""
+    return _waited[0]
+
+
+def left() -> float:
+    """Return the seconds that are left of the time limit, as far as it is known here."""
+    return _limit[0] - _waited[0]
+
+
+def _opened(folder: str) -> "int | None":
+    """Return a descriptor of *folder* if it is there and ours alone; whoever makes it waits elsewhere."""
+    if os.name == "nt":
+        return None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    found = os.fstat(descriptor)
+    if found.st_uid == os.geteuid() and not found.st_mode & 0o077:
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _look_at(path: str, begins: bytes) -> "Look":
+    def look() -> bytes | None:
+        data, now = entry.read_private(path), time()
+        found = entry.parse(data, begins, now)
+        if found is not None and now < found[0][2]:
+            return found[1]
+        if data is not None and data.startswith(begins + _NO_ANSWER):
+            return _GO_ON
+        try:
+            failed = os.stat(path + FAILED).st_mtime
+        except OSError:
+            return None
+        return _GO_ON if abs(now - failed) < FAILURE_SECONDS else None
+
+    return look
+
+
+def _still_good(path: str, begins: bytes) -> bytes | None:
+    found = entry.parse(entry.read_private(path), begins, time() + STALE_SECONDS)
+    return found and found[1]
+
+
+def _heed_signals(action: "Callable[[int, object], object] | int") -> None:
+    """Have *action* done on what ends a process, but for what its parent wants ignored."""
+    for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP):
+        if _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, action)
+
+
+def _about(host: str, sentence: bytes) -> bytes:
+    return host.encode()[:80] + b": " + sentence
