@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from docker_credential_acr import cache, markers, paths, private_files, stores
+from docker_credential_acr import cache, kept_files, markers, paths, private_files, stores
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, HelperFailed
 from docker_credential_acr.helper_program import NESTED
@@ -82,7 +82,7 @@ def _looked(host: str, person: Person) -> tuple[str, Secret] | None:
 
 @contextlib.contextmanager
 def _turn(host: str, person: Person) -> Iterator[None]:
-    name = paths.kept_name(host)
+    name = kept_files.name(host)
     with cache.turn(person.folder(), name, person.deadline, lambda: None):
         yield
 
@@ -178,7 +178,7 @@ def check(host: str, person: Person) -> None:
     A store that the settings name is given something to keep and to forget; the others may fail, for
     behind them there is a file. Raises HelperFailed, SettingsError, InputError, OutOfTime.
     """
-    folder, trial = person.folder(), paths.kept_name(host, "@trial")
+    folder, trial = person.folder(), kept_files.name(host, "@trial")
     written = private_files.save(folder, trial, b"")
     private_files.remove(folder, trial)
     if not written:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from docker_credential_acr import entry, paths, private_files
+from docker_credential_acr import entry, kept_files, paths, private_files
 from docker_credential_acr.errors import HelperFailed
 from docker_credential_acr.private_files import Folder
 
@@ -33,14 +33,14 @@ class Marker:
 
 def exists(host: str, environ: Mapping[str, str]) -> bool:
     """Tell whether a login is kept for *host*, by a look at one file."""
-    return paths.login_is_kept(environ.get, host)
+    return kept_files.has_login(environ.get, host)
 
 
 def find(host: str, environ: Mapping[str, str]) -> Marker | None:
     """Return the marker of *host*, or None. Raises HelperFailed if there is one that cannot be read."""
     if not exists(host, environ):
         return None
-    found = _read(paths.data_folder(environ.get) or "", paths.kept_name(host))
+    found = _read(paths.data_folder(environ.get) or "", kept_files.name(host))
     if found is None:
         raise HelperFailed(
             "the note that says where this registry's login is kept cannot be read",
@@ -65,14 +65,14 @@ def settled(host: str, environ: Mapping[str, str]) -> Marker | None:
 def every(environ: Mapping[str, str]) -> list[Marker]:
     """Return all markers; those that cannot be read are passed over."""
     folder = paths.data_folder(environ.get) or ""
-    found = [_read(folder, name) for name in private_files.files(folder, paths.KEPT_LOGIN)]
+    found = [_read(folder, name) for name in private_files.files(folder, kept_files.LOGIN)]
     return [marker for marker in found if marker is not None]
 
 
 def hosts(environ: Mapping[str, str]) -> list[str]:
     """Return the hosts that have a marker, also one that cannot be read."""
-    found = private_files.files(paths.data_folder(environ.get), paths.KEPT_LOGIN)
-    return [name.removesuffix(paths.KEPT_LOGIN).replace("+", ":") for name in found]
+    found = private_files.files(paths.data_folder(environ.get), kept_files.LOGIN)
+    return [name.removesuffix(kept_files.LOGIN).replace("+", ":") for name in found]
 
 
 def _read(folder: str, name: str) -> Marker | None:
@@ -84,7 +84,7 @@ def _read(folder: str, name: str) -> Marker | None:
     texts = marker.host, marker.username, marker.store
     right = all(isinstance(text, str) for text in texts) and isinstance(marker.pending, bool)
     expires = type(marker.expires) in (int, type(None))
-    return marker if right and expires and paths.kept_name(marker.host) == name else None
+    return marker if right and expires and kept_files.name(marker.host) == name else None
 
 
 def warning(marker: Marker, now: float) -> str | None:
@@ -101,9 +101,9 @@ def warning(marker: Marker, now: float) -> str | None:
 def write(folder: Folder, marker: Marker) -> bool:
     """Write *marker*; tell whether that worked."""
     return private_files.save(
-        folder, paths.kept_name(marker.host), json.dumps(asdict(marker)).encode()
+        folder, kept_files.name(marker.host), json.dumps(asdict(marker)).encode()
     )
 
 
 def remove(folder: Folder, host: str) -> None:
-    private_files.remove(folder, paths.kept_name(host))
+    private_files.remove(folder, kept_files.name(host))

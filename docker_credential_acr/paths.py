@@ -1,8 +1,7 @@
 """Where settings, cache and the accounts of other programs live.
 
 Every function takes the environment as a look-up (``os.environ.get``, or ``variable`` on the fast
-staircase) and asks the file system for nothing, but for the home of a user without HOME, and for whether
-a login is kept.
+staircase) and asks the file system for nothing, but for the home of a user without HOME.
 """
 
 import os
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     Lookup = Callable[[str], str | None]
 
 NAME = "docker-credential-acr"
-KEPT_LOGIN = "@login"  # behind the host: the file says that a login is kept for it, and where
 SIGN_INS = "sign-ins"  # in the data folder; empty of meaning but for its times
 AKS_NODE = "/etc/kubernetes/azure.json"  # what the kubelet of an AKS node signs in with
 
@@ -90,17 +88,6 @@ def data_folder(get: "Lookup") -> "str | None":
         get, "LOCALAPPDATA", "XDG_DATA_HOME", "/.local/share", "/Library/Application Support"
     )
     return base and f"{base}/{NAME}/kept"
-
-
-def kept_name(host: str, ending: str = KEPT_LOGIN) -> str:
-    """Return the name of a file in the data folder about *host*, in which there is no '@'."""
-    return host.replace(":", "+") + ending  # Windows knows no ':' in names
-
-
-def login_is_kept(get: "Lookup", host: str) -> bool:
-    """Tell whether a login is kept for *host*, by a look at one file."""
-    folder = data_folder(get)
-    return folder is not None and os.path.lexists(f"{folder}/{kept_name(host)}")
 
 
 def _folder(get: "Lookup", windows: str, xdg: str, unix: str, mac: str) -> "str | None":

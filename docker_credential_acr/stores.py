@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_acr import entry, helper_program, paths, private_files
+from docker_credential_acr import entry, helper_program, kept_files, private_files
 from docker_credential_acr.deadline import Deadline, doing
 from docker_credential_acr.errors import Failure, HelperFailed, InputError
 from docker_credential_acr.helper_program import OWN_SERVER, Helper
@@ -32,7 +32,7 @@ class Place:
 
     @property
     def file(self) -> str:
-        return paths.kept_name(self.host, _PASSWORD)
+        return kept_files.name(self.host, _PASSWORD)
 
     @property
     def server(self) -> str:

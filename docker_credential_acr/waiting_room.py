@@ -8,7 +8,7 @@ import _signal
 import os
 from time import monotonic, time
 
-from docker_credential_acr import entry, locks, paths, time_limit
+from docker_credential_acr import entry, kept_files, locks, paths, time_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def enter(fail: "Fail", folder: str, host: str, stamped: bytes, seconds: bytes) 
     most = int(seconds) if seconds.isdigit() else time_limit.DEFAULT_SECONDS
     limit = time_limit.asked(paths.variable(time_limit.VARIABLE), most)
     descriptor = _opened(folder)
-    if limit is None or descriptor is None or paths.login_is_kept(paths.variable, host):
+    if limit is None or descriptor is None or kept_files.has_login(paths.variable, host):
         return None
     _signal.alarm(limit + _GRACE)
     _heed_signals(lambda *_: fail(_about(host, time_limit.STOPPED)))

@@ -18,7 +18,17 @@ PACKAGE = "docker_credential_acr"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("__init__", "paths", "registry", "errors", "secret", "references", "search_path", "json_text"),
     ("time_limit", "locks"),
-    ("entry", "clouds", "deadline", "log", "toml_lines", "terminal", "trusted_files", "completion"),
+    (
+        "entry",
+        "kept_files",
+        "clouds",
+        "deadline",
+        "log",
+        "toml_lines",
+        "terminal",
+        "trusted_files",
+        "completion",
+    ),
     ("__main__", "child", "environment_file", "kubelet_arguments"),
     ("renewal", "kubelet_request", "helper_program", "waiting_room"),
     ("kubelet",),
