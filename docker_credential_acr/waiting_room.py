@@ -41,24 +41,33 @@ def enter(fail: "Fail", folder: str, host: str, stamped: bytes, seconds: bytes) 
     """
     most = int(seconds) if seconds.isdigit() else time_limit.DEFAULT_SECONDS
     limit = time_limit.asked(paths.variable(time_limit.VARIABLE), most)
-    descriptor = _opened(folder)
-    if limit is None or descriptor is None or kept_files.has_login(paths.variable, host):
+    if limit is None or os.name == "nt" or kept_files.has_login(paths.variable, host):
         return None
     _signal.alarm(limit + _GRACE)
     _heed_signals(lambda *_: fail(_about(host, time_limit.STOPPED)))
-    name = entry.file_name(host, stamped)
-    path = f"{folder}/{name}"
-    look = _look_at(path, entry.head(host, stamped))
-    _limit[0] = limit
-    began = monotonic()
-    found, held, ours = locks.wait(name, descriptor, began + limit, look)
+    _limit[0], began = limit, monotonic()
+    found = wait(folder, host, stamped, began + limit)
     _waited[0] = monotonic() - began
-    os.close(descriptor)
-    if found is None and not ours:
-        found = _still_good(path, entry.head(host, stamped))
-        if found is None:
-            fail(_about(host, time_limit.sentence(time_limit.WAITING)))
+    if found is None and left() <= 0:
+        fail(_about(host, time_limit.sentence(time_limit.WAITING)))
     _heed_signals(_signal.SIG_DFL)
+    return found
+
+
+def wait(folder: str, host: str, stamped: bytes, ends_at: float) -> "bytes | None":
+    """Return the answer for *host*, or None: it is our turn, or nobody's, or *ends_at* is over."""
+    descriptor = _opened(folder)
+    if descriptor is None:
+        return None
+    name, begins = entry.file_name(host, stamped), entry.head(host, stamped)
+    path = f"{folder}/{name}"
+    try:
+        found, held, ours = locks.wait(name, descriptor, ends_at, _look_at(path, begins))
+    finally:
+        os.close(descriptor)
+    if found is None and not ours:
+        locks.release(held)
+        return _still_good(path, begins)
     if not found:
         _taken[path] = held
     return found or None
@@ -81,8 +90,6 @@ def left() -> float:
 
 def _opened(folder: str) -> "int | None":
     """Return a descriptor of *folder* if it is there and ours alone; whoever makes it waits elsewhere."""
-    if os.name == "nt":
-        return None
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (OSError, ValueError):
