@@ -4,13 +4,12 @@ The service grants the part of a scope that the identity has and answers 200 all
 token's own ``access[].actions`` tell (Azure/acr Token-BasicAuth.md; ``az acr check-health`` reads them).
 """
 
-from base64 import b64encode
 from dataclasses import dataclass
 
 from docker_credential_acr import registry_refusals
 from docker_credential_acr.deadline import Deadline, doing
 from docker_credential_acr.errors import RegistryRefused
-from docker_credential_acr.exchange import jwt_claims
+from docker_credential_acr.exchange import basic, jwt_claims
 from docker_credential_acr.methods.contract import Login
 from docker_credential_acr.secret import Secret
 
@@ -32,11 +31,10 @@ def access_token(login_server: str, login: Login, scope: str, deadline: Deadline
     from docker_credential_acr.transport import Session, unusable  # noqa: PLC0415  loaded when it is used
 
     doing("asking the registry for an access token")
-    pair = f"{login.username}:{login.secret.reveal()}".encode()
     response = Session(deadline).get(
         f"https://{login_server}/oauth2/token",
         params={"service": login_server, "scope": scope},
-        headers={"Authorization": f"Basic {b64encode(pair).decode()}"},
+        headers={"Authorization": basic(login)},
     )
     if response.status_code != 200:  # noqa: PLR2004  HTTP
         refused = registry_refusals.of_login(login_server, login, response)

@@ -1,19 +1,34 @@
-"""Checks of who signs in and what that identity may do: live, with nothing from the cache."""
+"""Checks of who signs in and what that identity may do: live, with nothing from the cache.
 
+But for one of what the cache holds: a client that a registry refuses does not tell its helper.
+"""
+
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from time import time
 
-from docker_credential_acr import asker, audiences, logins, markers, origins, sign_in
+from docker_credential_acr import (
+    asker,
+    audiences,
+    cache,
+    credentials,
+    exchange,
+    logins,
+    markers,
+    origins,
+    sign_in,
+)
 from docker_credential_acr.access import access_token
 from docker_credential_acr.callers import request, told_apart
 from docker_credential_acr.checks import FAILED, OK, SKIPPED, WARNING, Check, Finding, Patient
 from docker_credential_acr.deadline import Deadline
-from docker_credential_acr.errors import AudienceUnknown
+from docker_credential_acr.errors import AudienceUnknown, RegistryRefused
 from docker_credential_acr.exchange import jwt_claims
 from docker_credential_acr.managing import with_endpoints
 from docker_credential_acr.methods import ENTRA_METHODS, automatic
 from docker_credential_acr.methods.contract import Login
+from docker_credential_acr.secret import Secret
 from docker_credential_acr.settings import RegistrySettings, for_host, load
 from docker_credential_acr.terminal import minutes
 
@@ -27,11 +42,16 @@ _ROLES = {
 }
 
 
-def _asked(patient: Patient) -> tuple[RegistrySettings, asker.Asker, Deadline]:
+def _caching(patient: Patient) -> tuple[RegistrySettings, asker.Asker, Deadline]:
     who = asker.who_asks(patient.environ)
     chosen = for_host(load(who.settings_path), patient.host or "", patient.environ)
     deadline = Deadline.after(_SECONDS)
-    return chosen, replace(told_apart(chosen, who, deadline), folder=None), deadline
+    return chosen, told_apart(chosen, who, deadline), deadline
+
+
+def _asked(patient: Patient) -> tuple[RegistrySettings, asker.Asker, Deadline]:
+    chosen, who, deadline = _caching(patient)
+    return chosen, replace(who, folder=None), deadline
 
 
 def method(patient: Patient) -> Iterator[Finding]:
@@ -85,6 +105,32 @@ def entra(patient: Patient) -> Iterator[Finding]:
         return
 
 
+def cached(patient: Patient) -> Iterator[Finding]:
+    """Try what `get` would hand out without asking anybody; what the registry refuses is forgotten."""
+    chosen, who, deadline = _caching(patient)
+    answer = credentials.still_good(chosen.host, who)
+    if answer is None or markers.find(chosen.host, patient.environ) is not None:
+        return
+    found = json.loads(b"{" + answer)
+    if _takes(chosen, Login(found["Username"], Secret(found["Secret"])), deadline):
+        yield Finding(OK, "the registry takes the cached credential")
+        return
+    cache.erase(who.folder, chosen.host)
+    patient.shared["refused"] = True
+    text = "the registry refused the cached credential (HTTP 401), which is removed now"
+    fix = "pull again: the next get signs in anew"
+    yield Finding(WARNING, text, fix, "cached-refused")
+
+
+def _takes(chosen: RegistrySettings, login: Login, deadline: Deadline) -> bool:
+    try:
+        return exchange.accepts(chosen.login_server, login, deadline)
+    except RegistryRefused as refusal:
+        if refusal.reference != "login-unknown":  # a network rule minds no credential
+            raise
+        return False
+
+
 def registry(patient: Patient) -> Iterator[Finding]:
     chosen, who, deadline = _asked(patient)
     marker = markers.find(chosen.host, patient.environ)
@@ -99,10 +145,14 @@ def registry(patient: Patient) -> Iterator[Finding]:
         yield Finding(SKIPPED, "the registry's answer: there is no sign-in to show it")
         return
     found = sign_in.obtain(chosen, who, deadline, {})
-    patient.shared["login"] = Login(found.username, found.secret)
+    login = Login(found.username, found.secret)
+    if patient.shared.get("refused") and not _takes(chosen, login, deadline):
+        fix = "ask the registry's owner whether this identity is locked out"
+        yield Finding(FAILED, "the registry refused the new credential, too", fix, "cached-refused")
+        return
+    patient.shared["login"] = login
     left = minutes(found.expires - time())
-    form = "<token>" if found.username == "<token>" else found.username
-    yield Finding(OK, f"the registry gave a credential for {form}, good for {left}")
+    yield Finding(OK, f"the registry gave a credential for {found.username}, good for {left}")
 
 
 def permission(patient: Patient) -> Iterator[Finding]:
@@ -135,6 +185,7 @@ def permission(patient: Patient) -> Iterator[Finding]:
 CHECKS = (
     Check("Identity", "method", method),
     Check("Identity", "sign-in", entra, _SECONDS + 3),
+    Check("Registry", "cached credential", cached, _SECONDS + 3),
     Check("Registry", "credential", registry, _SECONDS + 3),
     Check("Permission", "repository", permission, _SECONDS + 3),
 )

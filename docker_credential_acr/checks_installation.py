@@ -8,6 +8,7 @@ import docker_credential_acr
 from docker_credential_acr import (
     asker,
     cache,
+    client_files,
     docker_config,
     installed,
     markers,
@@ -64,14 +65,17 @@ def on_path(patient: Patient) -> Iterator[Finding]:
 
 
 def clients(patient: Patient) -> Iterator[Finding]:
-    if patient.environ.get("DOCKER_AUTH_CONFIG"):
+    for text in client_files.in_force(patient.environ):
+        yield Finding(OK, text)
+    overriding = client_files.overridden(patient.host, patient.environ)
+    if overriding:
         fix = "unset DOCKER_AUTH_CONFIG where this program is to answer"
-        yield Finding(WARNING, "DOCKER_AUTH_CONFIG is set and wins over every helper", fix)
+        yield Finding(WARNING, overriding, fix, "docker-config")
     if patient.host is None:
         hosts = docker_config.helped_hosts(patient.environ)
         yield Finding(OK, f"docker asks it for {', '.join(hosts) or 'no registry yet'}")
         return
-    concerns = list(docker_config.concerns(patient.host, patient.environ))
+    concerns = list(client_files.concerns(patient.host, patient.environ))
     for text, fix in concerns:
         yield Finding(WARNING, text, fix, "docker-config")
     if not concerns:

@@ -7,7 +7,7 @@ under its own mode, with a copy beside it; what cannot be read as JSON is left a
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from docker_credential_acr import json_text, paths, private_files
@@ -16,7 +16,6 @@ from docker_credential_acr.json_text import NotEditable
 
 HELPER = "acr"
 HELPERS = "credHelpers"
-_OURS = (HELPER, HELPER + ".exe")
 _LARGEST = 4 * 1024 * 1024  # bytes
 _BACKUP = ".before-acr"
 _BOM = "\ufeff"
@@ -113,24 +112,6 @@ def stored_login(config: ConfigFile, host: str) -> str | None:
         if logins.get(key):
             return key
     return None
-
-
-def concerns(host: str, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield why clients may not come here for *host*, each with the next step."""
-    configure = f"run: docker-credential-acr configure {host}"
-    try:
-        config = read(docker_file(environ))
-        podman = read(podman_file(environ))
-    except SettingsError as error:
-        yield error.what, error.hint
-        return
-    named = helper_of(config, host) or config.content.get("credsStore")
-    if named is None and helper_of(podman, host) not in _OURS:
-        yield "no client asks this program for it", configure
-    elif named is not None and named not in _OURS:
-        yield f"docker asks docker-credential-{named} for it", configure
-    if stored_login(config, host):
-        yield f"{config.path} holds a login for it", f"{configure} --replace"
 
 
 def with_helper(config: ConfigFile, host: str, helper: str = HELPER) -> ConfigFile:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LONGEST = 60 * 1024  # bytes; the whole answer has to fit into one pipe buffer
+_NAMES = {
+    "<token>": "00000000-0000-0000-0000-000000000000"
+}  # Docker's clients know the first alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,10 @@ def accepts(login_server: str, login: Login, deadline: Deadline) -> bool:
     """
     from docker_credential_acr.transport import Session  # noqa: PLC0415
 
-    pair = f"{login.username}:{login.secret.reveal()}".encode()
     response = Session(deadline).get(
         f"https://{login_server}/oauth2/token",
         params={"service": login_server},
-        headers={"Authorization": f"Basic {b64encode(pair).decode()}"},
+        headers={"Authorization": basic(login)},
     )
     if response.status_code == 200:  # noqa: PLR2004  HTTP
         return True
@@ -83,6 +85,17 @@ def accepts(login_server: str, login: Login, deadline: Deadline) -> bool:
     if refusal is not None:
         raise refusal
     return False
+
+
+def user_name(login: Login) -> str:
+    """Return the name under which a registry knows *login*."""
+    return _NAMES.get(login.username, login.username)
+
+
+def basic(login: Login) -> str:
+    """Return what the header ``Authorization`` holds for *login*."""
+    pair = f"{user_name(login)}:{login.secret.reveal()}".encode()
+    return f"Basic {b64encode(pair).decode()}"
 
 
 def read(text: object, login_server: str) -> RegistryToken | None:

@@ -507,6 +507,11 @@ REFERENCES: dict[str, Reference] = {
         "az acr show --name NAME, and the registry's Access control page",
         "Check tenant_id; grant AcrPull (or, on ABAC registries, Container Registry Repository Reader). New grants take up to ten minutes.",
     ),
+    "cached-refused": Reference(
+        "The registry answered 401 to the credential that was cached, and clients were refused with it: it was revoked, the identity or the registry was removed and made anew, a password was renewed, or the registry was switched to rights for each repository (ABAC).",
+        "docker-credential-acr doctor HOST, once more: is a new credential taken?",
+        "doctor has removed it, so the next pull signs in anew. Where a new one is refused, too, look at the registry's Access control page and at its policies for tokens.",
+    ),
     "exchange-missing": Reference(
         "The host answers and has no place where Entra tokens are exchanged: a connected registry knows user names and passwords only, and what stands before a registry may not pass the exchange on.",
         "curl -i -X POST https://HOST/oauth2/exchange: 404 says that there is none",

@@ -70,7 +70,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("settings_reader",),
     ("settings",),
     ("schema", "asker", "settings_text"),
-    ("configuring", "origins", "bundle"),
+    ("configuring", "origins", "bundle", "client_files"),
     ("callers",),
     ("audiences",),
     ("managing",),

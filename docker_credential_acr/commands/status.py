@@ -9,6 +9,7 @@ from time import time
 from docker_credential_acr import (
     asker,
     cache,
+    client_files,
     docker_config,
     entry,
     markers,
@@ -90,7 +91,7 @@ def _state(host: str, settings: Settings, who: Asker) -> State:
     failure = cache.failure(who.folder, entry.file_name(host, who.stamped))
     times = kept(host, who)
     left = int(times[0][3] - now) if times else None
-    concerns = docker_config.concerns(host, who.environ)
+    concerns = client_files.concerns(host, who.environ)
     warnings = [f"{text}; {fix}" for text, fix in concerns]
     try:
         chosen = for_host(settings, host, who.environ)

@@ -7,7 +7,6 @@ import argparse
 import json
 import re
 import shlex
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from docker_credential_acr.access import AccessToken, access_token
 from docker_credential_acr.commands.proof import Proof, ours, prove
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import InputError
+from docker_credential_acr.exchange import basic, user_name
 from docker_credential_acr.methods.contract import Login
 from docker_credential_acr.terminal import Terminal
 
@@ -113,13 +113,13 @@ def _json(found: _Found) -> str:
 def _header(found: _Found) -> str:
     if found.access:
         return f"Authorization: Bearer {found.access.secret.reveal()}\n"
-    pair = f"{found.login.username}:{found.login.secret.reveal()}"
-    return f"Authorization: Basic {b64encode(pair.encode()).decode()}\n"
+    return f"Authorization: {basic(found.login)}\n"
 
 
 def _docker_login(found: _Found) -> str:
     """Return a line of shell; the secret is in a here document, not among a process's arguments."""
-    login = f"docker login {shlex.quote(found.host)} --username {shlex.quote(found.login.username)}"
+    name = shlex.quote(user_name(found.login))
+    login = f"docker login {shlex.quote(found.host)} --username {name}"
     return f"{login} --password-stdin <<'EOF'\n{found.login.secret.reveal()}\nEOF\n"
 
 

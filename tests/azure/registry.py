@@ -93,6 +93,7 @@ class Registry:
     admin_enabled: bool = False
     admin_passwords: list[str] = field(default_factory=list)
     repository_tokens: dict[str, RepositoryToken] = field(default_factory=dict)
+    revoked: set[str] = field(default_factory=set)  # refresh tokens that it takes no more
     repositories: dict[str, list[str]] = field(default_factory=lambda: {"hello": ["latest"]})
     token_audience: str = ""  # for a backend whose auth.token.service is not the host
 
@@ -312,7 +313,9 @@ class Registries:
         if (claims.get("iss"), claims.get("grant_type"), claims.get("aud")) != expected:
             raise unauthorized()
         identity = self._directory.identity(claims["sub"])
-        if identity is None or claims["exp"] <= time.time():
+        if identity is None or claims["exp"] <= time.time() or token in registry.revoked:
+            raise unauthorized()
+        if registry.abac and "aad_identity" not in claims:  # given before it was switched
             raise unauthorized()
         return Caller(identity.object_id, identity.roles, token)
 

@@ -3,7 +3,7 @@
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,105 @@ def test_nothing_of_it_comes_from_the_cache(person: Program, host: str) -> None:
     assert person.get(host).secret
     found = report(person, host, AZURE_CLIENT_SECRET="CANARY-wrong")
     assert [each["reference"] for each in failures(found)] == ["client-secret-refused"]
-    assert levels(found, "Registry") == levels(found, "Permission") == ["skipped"]
+    assert levels(found, "Registry") == [
+        "ok",
+        "skipped",
+    ]  # what is cached works, for as long as it does
+    assert levels(found, "Permission") == ["skipped"]
     assert levels(found, "Network").count("failed") == 0
 
 
 def test_it_leaves_the_cache_as_it_is(person: Program, host: str) -> None:
     report(person, host)
     assert person.entries() == []
+
+
+def told(found: Mapping[str, Any], section: str) -> list[str]:
+    return [each["text"] for each in found["findings"] if each["section"] == section]
+
+
+def revoked(program: Program, host: str, secret: str) -> None:
+    program.azure.registry(host).revoked.add(secret)
+
+
+def switched_to_abac(program: Program, host: str, _: str) -> None:
+    program.azure.registry(host).abac = True
+
+
+class TestRefusedFromTheCache:
+    """A client that is refused does not say so to its helper: F62, and what T22 lists."""
+
+    @pytest.mark.parametrize("change", [revoked, switched_to_abac])
+    def test_it_is_removed_and_a_new_one_is_tried(
+        self, person: Program, host: str, change: Callable[[Program, str, str], None]
+    ) -> None:
+        first = person.get(host).secret
+        change(person, host, first)
+        assert person.get(host).secret == first, "nobody has told it"
+        person.azure.forget()
+        found = report(person, host)
+        assert failures(found) == []
+        assert levels(found, "Registry") == ["warning", "ok"]
+        (refused, _) = (each for each in found["findings"] if each["section"] == "Registry")
+        assert "HTTP 401" in refused["text"]
+        assert (refused["reference"], bool(refused["fix"])) == ("cached-refused", True)
+        assert person.azure.count("token") == 2, "the cached one, and the new one once"
+        assert person.azure.count("exchange") == 1
+        assert person.entries(host) == []
+        assert b"ABAC" in person.run("help", "cached-refused").out
+        assert person.get(host).secret != first
+
+    def test_one_that_is_refused_again_is_said(self, person: Program, host: str) -> None:
+        person.get(host)
+        person.azure.fault("token", Status(401), host=host)
+        found = report(person, host)
+        assert [each["reference"] for each in failures(found)] == ["cached-refused"]
+        assert levels(found, "Registry") == ["warning", "failed"]
+        assert levels(found, "Permission") == ["skipped"]
+        assert person.azure.count("token") == 2
+        assert person.entries(host) == []
+
+    def test_a_role_that_was_removed(self, person: Program, host: str, azure: FakeAzure) -> None:
+        secret = "CANARY-a-reader-of-yesterday"
+        reader = azure.add_service_principal(secret=secret, roles=PULL)
+        person.environ |= {"AZURE_CLIENT_ID": reader.client_id, "AZURE_CLIENT_SECRET": secret}
+        person.get(host)
+        azure.remove_identity(reader)
+        found = report(person, host)
+        assert levels(found, "Registry")[0] == "warning"
+        assert {each["reference"] for each in failures(found)} == {"app-unknown"}
+        assert person.entries(host) == []
+
+    def test_a_password_that_was_renewed(self, person: Program, host: str) -> None:
+        _, password = person.azure.add_admin(host)
+        person.settings(
+            f'[registries."{host}"]\nmethod = "admin-user"\nsign_in = "client-secret"\n'
+        )
+        assert person.get(host).secret == password
+        passwords = person.azure.registry(host).admin_passwords
+        passwords[:] = ["CANARY-admin-renewed-1", "CANARY-admin-renewed-2"]
+        person.secrets |= set(passwords)
+        found = report(person, host)
+        assert levels(found, "Registry") == ["warning", "ok"]
+        assert person.get(host).secret in passwords
+
+    @pytest.mark.parametrize("status", [403, 500])
+    def test_what_is_no_refusal_removes_nothing(
+        self, person: Program, host: str, status: int
+    ) -> None:
+        first = person.get(host)
+        person.azure.fault("token", Status(status), host=host)
+        assert failures(report(person, host))
+        assert person.get(host) == first
+
+    def test_one_that_is_taken_stays(self, person: Program, host: str) -> None:
+        for form in ("guid", "token"):
+            person.environ["ACR_CRED_USERNAME"] = form
+            first = person.get(host)
+            assert "the registry takes the cached credential" in told(
+                report(person, host), "Registry"
+            )
+            assert person.get(host) == first
 
 
 class TestPermission:
@@ -176,10 +268,62 @@ class TestThisMachine:
         found = report(person, host, PATH=f"{other.parent}:{person.environ['PATH']}")
         assert {each["reference"] for each in failures(found)} == {"program-foreign"}
 
-    def test_docker_auth_config_wins(self, person: Program, host: str) -> None:
-        found = report(person, host, DOCKER_AUTH_CONFIG="{}")
-        (warning,) = [each for each in found["findings"] if "DOCKER_AUTH_CONFIG" in each["text"]]
-        assert warning["level"] == "warning"
+    @pytest.mark.parametrize(
+        ("content", "wins"),
+        [
+            ('{"auths": {"HOST": {"auth": "CANARY-login"}}}', True),
+            ('{"auths": {"https://HOST": {"auth": "CANARY-login"}}}', True),
+            ('{"auths": {"quay.io": {"auth": "CANARY-login"}}}', False),
+            ("{}", False),
+            ("CANARY-login", True),
+            ("[]", True),
+            ("[" * 100_000, True),
+        ],
+        ids=lambda found: str(found)[:20],
+    )
+    def test_docker_auth_config_wins(
+        self, person: Program, host: str, content: str, *, wins: bool
+    ) -> None:
+        """Docker asks helpers for the hosts that are not in it."""
+        person.secrets.add("CANARY-login")
+        found = report(person, host, DOCKER_AUTH_CONFIG=content.replace("HOST", host))
+        warnings = [each for each in found["findings"] if "DOCKER_AUTH_CONFIG" in each["text"]]
+        assert [each["level"] for each in warnings] == ["warning"] * wins
+
+    def test_which_config_docker_reads(self, person: Program, host: str) -> None:
+        """F89: the usual one, the one that a variable names, and that of root with sudo."""
+        usual = os.path.join(person.home, ".docker", "config.json")
+        assert f"docker reads {usual}; there is none yet" in told(report(person), "Installation")
+        assert person.run("configure", host, "--no-verify").code == 0
+        found = report(person, host)
+        assert f"docker reads {usual}" in told(found, "Installation")
+        assert f"a client asks it for {host}" in told(found, "Installation")
+
+        folder = os.path.join(person.home, "ci")
+        named = f"docker reads {folder}/config.json, which DOCKER_CONFIG names; there is none yet"
+        found = report(person, host, DOCKER_CONFIG=folder)
+        assert named in told(found, "Installation")
+        assert "no client asks this program for it" in told(found, "Installation")
+
+        root = os.path.join(person.home, "root")  # sudo: another home
+        found = report(person, host, HOME=root, SUDO_USER="dana")
+        texts = told(found, "Installation")
+        assert f"docker reads {root}/.docker/config.json; there is none yet" in texts
+        assert [text for text in texts if "dana has a file of their own" in text]
+
+    def test_which_files_podman_reads(self, person: Program, host: str) -> None:
+        """Rootless podman has one for the session, which goes first."""
+        assert person.run("configure", host, "--podman", "--no-verify").code == 0
+        lasting = os.path.join(person.home, ".config", "containers", "auth.json")
+        session = Path(person.home, "run", "containers", "auth.json")
+        said = "podman, buildah and skopeo read "
+        assert said + lasting in told(report(person, host), "Installation")
+        session.parent.mkdir(parents=True)
+        session.write_text("{}")
+        found = report(person, host, XDG_RUNTIME_DIR=os.path.join(person.home, "run"))
+        assert f"{said}{session}, then {lasting}" in told(found, "Installation")
+        found = report(person, host, REGISTRY_AUTH_FILE=str(session))
+        assert said + str(session) in told(found, "Installation")
 
     def test_broken_settings(self, person: Program, host: str) -> None:
         person.settings("[defaults]\nmethd = 1\n")

@@ -297,6 +297,19 @@ class TestToken:
         bearer = program.run("token", host, "--scope", SCOPE, "--format", "header")
         assert bearer.out.startswith(b"Authorization: Bearer eyJ")
 
+    def test_a_registry_does_not_know_the_token_user(self, program: Program, host: str) -> None:
+        """`<token>` is a name among Docker's clients; whoever asks a registry needs the other one."""
+        program.environ["ACR_CRED_USERNAME"] = "token"
+        scoped = told(program.run("token", host, "--scope", SCOPE, "--format", "json"))
+        assert scoped["access"] == {"team/app": ["pull"]}
+        basic = program.run("token", host, "--format", "header").out.decode()
+        pair = base64.b64decode(basic.removeprefix("Authorization: Basic ")).decode()
+        assert pair.startswith(f"{GUID}:")
+        script = program.run("token", host, "--format", "docker-login").out.decode()
+        assert f"--username {GUID} " in script
+        found = program.run("doctor", host, "--repository", "team/app").out
+        assert b"may pull: team/app" in found
+
     def test_docker_login_is_a_line_that_a_shell_understands(
         self, program: Program, host: str
     ) -> None:
