@@ -4,9 +4,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 import pytest
 
@@ -51,23 +52,29 @@ def needs(*tools: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(reasons) and not REQUIRED, reason=f"optional: {reasons}")
 
 
-def run(
+def run(program: Program, command: Iterable[str], host: str, **changes: str | None) -> Answer:
+    """Run `get` for *host* by way of *command*, whose last arguments it becomes."""
+    return run_verb(program, command, ("get",), host, changes)
+
+
+def run_verb(
     program: Program,
     command: Iterable[str],
-    host: str,
-    **changes: str | None,
+    arguments: tuple[str, ...],
+    given: str,
+    changes: Mapping[str, str | None],
 ) -> Answer:
-    """Run `get` for *host* by way of *command*, whose last arguments it becomes."""
+    """Run the program with any *arguments* by way of *command*; *given* is its standard input."""
     found = subprocess.run(
-        [*command, PATH, "get"],
-        input=host.encode(),
+        [*command, PATH, *arguments],
+        input=given.encode(),
         capture_output=True,
         check=False,
         timeout=SECONDS + 30,
         env=program.variables({"PATH": SYSTEM_PATH, **changes}),
         cwd=program.home,
     )
-    return program.note(("get",), Answer(found.returncode, found.stdout, found.stderr))
+    return program.note(arguments, Answer(found.returncode, found.stdout, found.stderr))
 
 
 def in_shell(program: Program, script: str, host: str, **changes: str | None) -> Answer:
@@ -91,13 +98,21 @@ class Call:
     text: str
 
 
-ALIKE = {"PYTHONHASHSEED": "0"}  # so that a number means the same call in every run
+ALIKE: dict[str, str | None] = {
+    "PYTHONHASHSEED": "0"
+}  # so that a number means the same call in every run
 
 
-def trace(program: Program, host: str) -> list[Call]:
-    """Run `get` for *host*; every system call of its main thread."""
+def trace(
+    program: Program,
+    given: str,
+    arguments: tuple[str, ...] = ("get",),
+    changes: Mapping[str, str | None] = MappingProxyType({}),
+) -> list[Call]:
+    """Run `get` for the host *given*, or anything else; every system call of its main thread."""
     log = os.path.join(program.home, "strace.log")
-    assert run(program, ["strace", "-f", "-y", "-s", "300", "-o", log], host, **ALIKE).login
+    command = ["strace", "-f", "-y", "-s", "300", "-o", log]
+    assert run_verb(program, command, arguments, given, ALIKE | dict(changes)).code == 0
     with open(log, encoding="utf-8", errors="replace") as file:
         lines = [line.split(None, 1) for line in file]
     os.remove(log)

@@ -62,6 +62,7 @@ def test_the_settings_are_those_that_were_given(person: Program, host: str) -> N
 
 SHAPES = {
     "credsStore": '{\n\t"auths": {},\n\t"credsStore": "desktop"\n}\n',
+    "credsStore of Windows in WSL": '{\n  "credsStore": "desktop.exe"\n}',
     "a login of another registry": '{"auths":{"quay.io":{"auth":"Q0FOQVJZ"}}}',
     "headers and plugins": '{\n  "HttpHeaders": {"X-A": "é"},\n  "plugins": {"x": {"y": "1.50"}}\n}',
     "other helpers": '{\n    "credHelpers": {\n        "gcr.io": "gcloud"\n    }\n}\n',
@@ -71,7 +72,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("mode", [0o600, 0o644])
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o400])
 def test_there_and_back_again(person: Program, host: str, shape: str, mode: int) -> None:
     before = written(person, SHAPES[shape], mode).encode()
     assert person.run("configure", host, *BY_SECRET, "--no-verify").code == 0
@@ -82,10 +83,26 @@ def test_there_and_back_again(person: Program, host: str, shape: str, mode: int)
     }
     assert person.run("configure", host, *BY_SECRET, "--no-verify").code == 0
     assert docker(person).read_bytes() == once  # twice is once
+    copy = Path(str(docker(person)) + ".before-acr")
+    assert copy.read_bytes() == before
+    assert copy.stat().st_mode & 0o777 == mode
     assert person.run("configure", host, "--remove").code == 0
     assert docker(person).read_bytes() == before
     assert docker(person).stat().st_mode & 0o777 == mode
+    assert person.unfinished() == []
     assert ".config/docker-credential-acr/config.toml" not in person.files()
+
+
+@pytest.mark.parametrize("text", ["", " \r\n", "\ufeff", "{}"], ids=ascii)
+def test_a_file_with_nothing_in_it(person: Program, host: str, text: str) -> None:
+    """Docker itself reads an empty one as if it were not there."""
+    written(person, text, 0o640)
+    for _ in range(2):
+        assert person.run("configure", host, "--no-verify").code == 0
+        assert helpers(person) == {host: "acr"}
+    assert docker(person).stat().st_mode & 0o777 == 0o640
+    assert person.run("configure", host, "--remove").code == 0
+    assert json.loads(docker(person).read_text("utf-8-sig")) == {}
 
 
 def test_another_helper_comes_back(person: Program, host: str) -> None:
@@ -168,24 +185,83 @@ def test_regions_and_podman(person: Program, host: str) -> None:
     assert not docker(person).exists()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"credHelpers": []}', '{"a": 1,}'])
-def test_a_file_that_cannot_be_read_is_left_alone(person: Program, host: str, content: str) -> None:
-    written(person, content)
+UNREADABLE = [
+    "{",
+    "[]",
+    "null",
+    '{"credHelpers": []}',
+    '{"credHelpers": null}',
+    '{"a": 1,}',
+    "{} {}",
+]
+UNREADABLE += [
+    '// mine\n{"auths": {}}',
+    '{"a": 1, "credHelpers": {}, "credHelpers": {}}',
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("content", UNREADABLE, ids=lambda text: text[:30])
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_a_file_that_cannot_be_read_is_left_alone(
+    person: Program, host: str, content: str, mode: int
+) -> None:
+    written(person, content, mode)
     answer = person.run("configure", host)
     assert answer.code == 3
     assert b"left as it is" in answer.err
     assert docker(person).read_text() == content
+    assert docker(person).stat().st_mode & 0o777 == mode
     assert person.files() == [".docker/config.json"]
 
 
-def test_a_link_to_dotfiles_stays_one(person: Program, host: str) -> None:
-    real = Path(person.home, "dotfiles.json")
-    real.write_text("{}")
-    docker(person).parent.mkdir()
+@pytest.mark.parametrize("data", [b'{"auths": {"\xe9": {}}}', b"\xff\xfe{\0}\0", b"\0" * 4096])
+def test_a_file_of_other_bytes_is_left_alone(person: Program, host: str, data: bytes) -> None:
+    written(person, "")
+    docker(person).write_bytes(data)
+    assert person.run("configure", host).code == 3
+    assert docker(person).read_bytes() == data
+
+
+@pytest.mark.parametrize("kind", ["directory", "FIFO", "loop", "large"])
+def test_what_is_no_file_is_left_alone(person: Program, host: str, kind: str) -> None:
+    path = docker(person)
+    path.parent.mkdir()
+    make: dict[str, Callable[[], object]] = {
+        "directory": path.mkdir,
+        "FIFO": lambda: os.mkfifo(path),
+        "loop": lambda: path.symlink_to(path),
+        "large": lambda: path.write_bytes(b"{" + b" " * 5_000_000 + b"}"),
+    }
+    make[kind]()
+    before = docker(person).lstat()
+    answer = person.run("configure", host)
+    assert answer.code == 3
+    assert b"left as it is" in answer.err
+    assert docker(person).lstat()[:7] == before[:7]  # a look at a link has its time
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["file", "dangling"])
+@pytest.mark.parametrize("folder", [True, False], ids=["folder-too", "file-only"])
+def test_a_link_to_dotfiles_stays_one(
+    person: Program, host: str, *, there: bool, folder: bool
+) -> None:
+    real = Path(person.home, "dotfiles", "config" if folder else ".", "real.json")
+    real.parent.mkdir(parents=True)
+    if there:
+        real.write_text("{}")
+    if folder:
+        docker(person).parent.symlink_to(real.parent)
+    else:
+        docker(person).parent.mkdir()
     docker(person).symlink_to(real)
     assert person.run("configure", host, "--no-verify").code == 0
     assert docker(person).is_symlink()
+    assert docker(person).parent.is_symlink() is folder
     assert json.loads(real.read_text()) == {"credHelpers": {host: "acr"}}
+    assert person.run("configure", host, "--remove").code == 0
+    assert docker(person).is_symlink()
+    assert json.loads(real.read_text()) == {}
 
 
 def test_a_sign_in_that_fails_is_told_and_the_files_stay(person: Program, host: str) -> None:
