@@ -1,28 +1,17 @@
-"""Checks of this machine: the program, the files, the ways to sign in, the kubelet. Nobody is asked."""
+"""Checks of this machine: the program, its clients, the ways to sign in, the kubelet. Nobody is asked."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 
 import docker_credential_acr
-from docker_credential_acr import (
-    asker,
-    cache,
-    client_files,
-    docker_config,
-    installed,
-    markers,
-    paths,
-    private_files,
-)
+from docker_credential_acr import client_files, docker_config, installed
 from docker_credential_acr.checks import FAILED, OK, SKIPPED, WARNING, Check, Finding, Patient
-from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import MethodUnavailable, NotSetUp
 from docker_credential_acr.installed import PROGRAM
 from docker_credential_acr.methods import ENTRA_METHODS
-from docker_credential_acr.settings import load
 
-_SECONDS = 10.0
 _SLOW_SCRIPT = b"\nimport re\n"
 _KUBELET_CONFIG = b"--image-credential-provider-config"
 _KUBELET_FOLDER = b"--image-credential-provider-bin-dir"
@@ -82,35 +71,25 @@ def clients(patient: Patient) -> Iterator[Finding]:
         yield Finding(OK, f"a client asks it for {patient.host}")
 
 
-def settings(patient: Patient) -> Iterator[Finding]:
-    who = asker.who_asks(patient.environ)
-    load(who.settings_path)
-    yield Finding(OK, f"settings: {who.settings_path or 'none, the defaults hold'}")
+def search_path(patient: Patient) -> Iterator[Finding]:
+    """Look at where programs such as az are looked for: by us, and by whoever starts this program."""
+    for folder in dict.fromkeys(patient.environ.get("PATH", "").split(os.pathsep)):
+        if not os.path.isabs(folder):
+            text = f"PATH has {folder!a}, which is wherever somebody works; it is passed over here"
+            yield Finding(WARNING, text, "take it off PATH", "path-unsafe")
+        elif _open_to_all(folder):
+            fix = f"run: chmod o-w {folder}, or take it off PATH"
+            yield Finding(
+                WARNING, f"everybody can put programs into {folder}, on PATH", fix, "path-unsafe"
+            )
 
 
-def cache_folder(patient: Patient) -> Iterator[Finding]:
-    path = paths.cache_folder(patient.environ.get)
-    if path is None:
-        fix = "unset ACR_CRED_NO_CACHE, or name a folder in ACR_CRED_CACHE_DIR"
-        yield Finding(WARNING, "there is no cache: every pull signs in", fix, "no-cache")
-        return
-    folder = private_files.open_folder(path)
-    name = f"probe.{os.getpid()}"
-    if folder is None or not private_files.save(folder, name, b"probe"):
-        fix = "check its owner and the space on its disk, or name another in ACR_CRED_CACHE_DIR"
-        yield Finding(FAILED, f"{path} cannot be written: every pull signs in", fix, "no-cache")
-        return
-    with cache.turn(folder, name, Deadline.after(_SECONDS), lambda: None):
-        private_files.remove(folder, name)
-    private_files.remove(folder, name + ".lock")
-    yield Finding(OK, f"cache: {path}, private, locks work")
-
-
-def kept(patient: Patient) -> Iterator[Finding]:
-    for marker in markers.every(patient.environ):
-        if patient.host in (None, marker.host):
-            text = f"a login of {marker.username} is kept for {marker.host} in {marker.store}"
-            yield Finding(OK, f"{text}; it wins over the method")
+def _open_to_all(folder: str) -> bool:
+    try:
+        mode = os.stat(folder).st_mode
+    except (OSError, ValueError):
+        return False
+    return os.name != "nt" and stat.S_ISDIR(mode) and bool(mode & stat.S_IWOTH)
 
 
 def ways(patient: Patient) -> Iterator[Finding]:
@@ -190,10 +169,8 @@ def _value(arguments: list[bytes], name: bytes) -> str | None:
 CHECKS = (
     Check("Installation", "program", program),
     Check("Installation", "on PATH", on_path),
+    Check("Installation", "PATH", search_path),
     Check("Installation", "clients", clients),
-    Check("Files", "settings", settings),
-    Check("Files", "cache", cache_folder, 15.0),
-    Check("Files", "kept logins", kept),
 )
 WAYS = (Check("Ways to sign in", "methods", ways),)
 KUBELET = (Check("Kubelet", "provider", kubelet),)

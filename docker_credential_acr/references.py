@@ -121,6 +121,16 @@ REFERENCES: dict[str, Reference] = {
         "docker-credential-acr version names the project: (docker_credential_acr).",
         "Remove the other one, or put this one's folder in front of it on PATH.",
     ),
+    "path-unsafe": Reference(
+        "PATH has an entry in which somebody else can put a program: a folder that everybody may write to, or one that depends on where somebody works. Docker and shells look there for this program; this program looks for az and its like on absolute entries only.",
+        "ls -ld on each part of PATH; echo $PATH for empty and relative parts",
+        "Take the entry off PATH, or chmod o-w the folder.",
+    ),
+    "cache-foreign": Reference(
+        "A file in the cache's folder is another user's, open to others, a link, or no file at all: often what a sudo has left there. It is never read, and where it is in the way of an entry or a lock, every pull of that registry may sign in.",
+        "ls -la on the folder: docker-credential-acr cache path",
+        "Remove it. With sudo, docker has a home of its own: do not hand the user's HOME on (sudo -E).",
+    ),
     "docker-config": Reference(
         "The config.json of docker, or the auth.json of podman, cannot be read or changed. It was left as it is.",
         "python3 -m json.tool FILE shows the place of a mistake; ls -l shows who may write it.",

@@ -77,7 +77,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("sign_in",),
     ("credentials",),
     ("checks",),
-    ("checks_installation", "checks_network", "checks_access"),
+    ("checks_installation", "checks_files", "checks_network", "checks_access"),
     ("commands",),
     ("commands.reply",),
     ("commands.docker_input", "commands.bounds", "commands.pass_through"),

@@ -10,6 +10,7 @@ from docker_credential_acr import (
     bundle,
     checks,
     checks_access,
+    checks_files,
     checks_installation,
     checks_network,
 )
@@ -74,7 +75,8 @@ def run(given: argparse.Namespace, environ: Mapping[str, str], terminal: Termina
 
 def _checks(host: str | None) -> tuple[Check, ...]:
     """Return the checks that make sense: without a registry, those of this machine."""
-    here, kubelet = checks_installation.CHECKS, checks_installation.KUBELET
+    here = (*checks_installation.CHECKS, *checks_files.CHECKS)
+    kubelet = checks_installation.KUBELET
     if host is None:
         return (*here, *checks_installation.WAYS, *kubelet)
     return (*here, *checks_network.CHECKS, *checks_access.CHECKS, *kubelet)

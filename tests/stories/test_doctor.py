@@ -325,6 +325,52 @@ class TestThisMachine:
         found = report(person, host, REGISTRY_AUTH_FILE=str(session))
         assert said + str(session) in told(found, "Installation")
 
+    def test_what_is_passed_over_in_the_cache(self, person: Program, host: str) -> None:
+        """F21, F22: each such file is named, and how to be rid of it."""
+        person.get(host)
+        (entry,) = person.entries(host)
+        assert levels(report(person, host), "Files") == ["ok", "ok"]
+        flaws = {"open": "is open to other users", "two": "has another name", "link": "is no plain"}
+        if os.geteuid() == 0:
+            flaws["sudo"] = "belongs to user 65534"
+        for name in (*flaws, "lock"):
+            Path(person.folder, name).touch(0o600)
+        os.chmod(f"{person.folder}/open", 0o644)
+        os.link(f"{person.folder}/two", f"{person.home}/other")
+        os.unlink(f"{person.folder}/link")
+        os.symlink(entry, f"{person.folder}/link")
+        if os.geteuid() == 0:
+            os.chown(f"{person.folder}/sudo", 65534, 65534)
+        found = [f for f in report(person, host)["findings"] if f["reference"] == "cache-foreign"]
+        assert len(found) == len(flaws)
+        for name, flaw in flaws.items():
+            (one,) = [each for each in found if f"/{name} " in each["text"]]
+            assert flaw in one["text"]
+            assert f"sudo rm -r {person.folder}/{name}" in one["fix"]
+        for number in range(10):
+            os.symlink("/nowhere", f"{person.folder}/more{number}")
+        found = [f for f in report(person, host)["findings"] if f["reference"] == "cache-foreign"]
+        assert len(found) == 6
+        assert "more in" in found[-1]["text"]
+
+    def test_entries_of_path(self, person: Program, host: str) -> None:
+        """F67: those where somebody else can put a program."""
+        usual = person.environ["PATH"]
+        assert (
+            levels(report(person, host, PATH=usual + ":/nowhere"), "Installation").count("warning")
+            == 1
+        )
+        safe = Path(person.home, "safe")
+        shared = Path(person.home, "shared")
+        for folder, mode in ((safe, 0o755), (shared, 0o777)):
+            folder.mkdir()
+            folder.chmod(mode)
+        found = report(person, host, PATH=f"{usual}::.:bin:{safe}:{shared}")["findings"]
+        unsafe = [each for each in found if each["reference"] == "path-unsafe"]
+        assert [each["level"] for each in unsafe] == ["warning"] * 4
+        assert str(shared) in unsafe[-1]["fix"]
+        assert str(safe) not in str(unsafe)
+
     def test_broken_settings(self, person: Program, host: str) -> None:
         person.settings("[defaults]\nmethd = 1\n")
         answer = person.run("doctor", host)
