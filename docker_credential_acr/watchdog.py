@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 GRACE = 2.0  # seconds for an answer that is being written to a reader who has stopped reading
 _BEHIND = 4  # seconds from the thread's turn to the alarm's
+_UNHEARD = b""  # there is nobody to say anything to
+_PIPES = (0o010000, 0o140000)  # kinds of file that tell when their reader ends: FIFO and socket
 
 
 class Watchdog:
@@ -41,6 +43,7 @@ class Watchdog:
         self._gone.acquire()
         self._retired = False
         self._wakeup = self._alarm = -1  # ends of the pipe that signals are written to
+        self._reader = False  # whether the end of who reads the answer is ours, too
         self.rearm(seconds, sentence)
         self._awake = True
         try:
@@ -92,6 +95,13 @@ class Watchdog:
         if self._changed.locked():
             self._changed.release()
 
+    def watch_reader(self) -> None:
+        """End the process once nobody can read its answer: the client has ended. POSIX only."""
+        if self._wakeup >= 0:
+            with suppress(OSError):
+                self._reader = os.fstat(1).st_mode & 0o170000 in _PIPES
+            self._look_again()
+
     def answer(self, out: bytes, err: bytes = b"") -> bool:
         """Write the answer, once; tell whether the client could be given all of it."""
         if not self._answering.acquire(blocking=False):
@@ -108,20 +118,20 @@ class Watchdog:
             self._gone.acquire(timeout=GRACE)
 
     def _watch(self) -> None:
-        signalled = False
-        while not signalled and (left := self._ends_at - monotonic()) > 0:
+        told: bytes | None = None
+        while told is None and (left := self._ends_at - monotonic()) > 0:
             if self._retired:
                 self._gone.release()
                 return
             if self._wakeup < 0:
                 self._changed.acquire(timeout=left)
             else:
-                signalled = self._signalled(left)
+                told = self._told(left)
         code = 1
         if not self._answering.acquire(blocking=False):
             sleep(GRACE)
-        elif signalled:
-            self._say(self.host + STOPPED)
+        elif told is not None:
+            self._say(told and self.host + told)
         elif self._last_answer is not None:
             code = 0 if self._write(1, self._last_answer) else 1
         else:
@@ -137,10 +147,18 @@ class Watchdog:
         if self.out_is_for_answers or not one_stream():
             self._write(2, sentence)
 
-    def _signalled(self, left: float) -> bool:
-        from select import select  # noqa: PLC0415  a shared library in some builds of Python
+    def _told(self, left: float) -> bytes | None:
+        """Wait for *left* seconds at most; return what is to be said of a signal or a client's end."""
+        from select import POLLERR, POLLHUP, POLLIN, poll  # noqa: PLC0415  a shared library in some builds
 
-        return bool(select([self._wakeup], [], [], left)[0] and os.read(self._wakeup, 1) != b"\0")
+        waiting = poll()
+        waiting.register(self._wakeup, POLLIN)
+        if self._reader:
+            waiting.register(1, 0)
+        found = dict(waiting.poll(left * 1000))
+        if found.get(1, 0) & (POLLERR | POLLHUP):
+            return _UNHEARD
+        return STOPPED if found and os.read(self._wakeup, 1) != b"\0" else None
 
 
 def one_stream() -> bool:

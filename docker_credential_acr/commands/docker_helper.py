@@ -49,6 +49,7 @@ def get(given: bytes, environ: "Mapping[str, str]", watchdog: Watchdog) -> Reply
 
 def _answer(host: str, who: Asker, server: bytes, watchdog: Watchdog) -> bytes:
     """Return the rendered login of *host*: the one that is kept, else the method's."""
+    watchdog.watch_reader()
     kept = _kept(host, who, watchdog) if markers.exists(host, who.environ) else None
     if kept is not None:
         return kept

@@ -4,7 +4,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -139,6 +142,85 @@ def waiting_in(pid: int) -> bytes:
             return file.read() or b"pipe"
     except OSError:
         return b"pipe"
+
+
+Wait = Callable[[Program, str], AbstractContextManager[dict[str, str]]]
+
+
+@contextmanager
+def waiting_for_the_network(program: Program, host: str) -> Iterator[dict[str, str]]:
+    program.azure.fault("exchange", Hang(), host=host)
+    yield {}
+
+
+@contextmanager
+def waiting_for_a_lock(program: Program, host: str) -> Iterator[dict[str, str]]:
+    program.azure.fault("exchange", Hang(), host=host)
+    holder = program.asked(host)
+    until(lambda: program.exchanges(host))
+    yield {}
+    holder.kill()
+    program.finish(holder)
+
+
+AZ = """#!/bin/sh
+sleep 60 &
+echo $$ $! >"$0.new"
+mv "$0.new" "$0.pids"
+wait
+"""
+
+
+@contextmanager
+def waiting_for_az(program: Program, _: str) -> Iterator[dict[str, str]]:
+    path = os.path.join(program.home, "az")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(AZ)
+    os.chmod(path, 0o755)
+    yield {"ACR_CRED_METHOD": "azure-cli", "PATH": f"{program.home}:/usr/bin:/bin"}
+
+
+CLIENT = """
+import os, subprocess, sys
+helper = subprocess.Popen([sys.argv[1], "get"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+helper.stdin.write(sys.argv[2].encode())
+helper.stdin.close()
+print(helper.pid, flush=True)
+helper.wait()
+"""
+
+
+@pytest.mark.parametrize("wait", [waiting_for_the_network, waiting_for_a_lock, waiting_for_az])
+def test_f75_the_client_is_killed(program: Program, host: str, wait: Wait) -> None:
+    """Nobody will read the answer: it ends with its client, in silence, and takes its children along."""
+    pids = os.path.join(program.home, "az.pids")
+    started: dict[Wait, Callable[[int], object]] = {
+        waiting_for_the_network: lambda _: program.exchanges(host),
+        waiting_for_a_lock: waits,
+        waiting_for_az: lambda _: os.path.exists(pids),
+    }
+    with wait(program, host) as changes:
+        client = subprocess.Popen(
+            [sys.executable, "-c", CLIENT, PATH, host],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=program.variables(changes),
+        )
+        with client:
+            assert client.stdout is not None
+            assert client.stderr is not None
+            helper = int(client.stdout.readline())
+            until(lambda: started[wait](helper))
+            client.kill()
+            killed = time.monotonic()
+            until(lambda: not alive(helper))
+            assert time.monotonic() - killed < 1  # 0.5 on a machine that does nothing else
+            assert client.stderr.read() == b""
+    if os.path.exists(pids):
+        with open(pids, encoding="utf-8") as file:
+            children = [int(pid) for pid in file.read().split()]
+        until(lambda: not any(map(alive, children)), 2)
+    assert program.unfinished() == []
 
 
 def test_f75_children_end_with_it(program: Program, host: str) -> None:
