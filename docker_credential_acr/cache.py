@@ -40,9 +40,13 @@ def body(times: tuple[int, int, int, int], answer: bytes, notes: Mapping[str, ob
 
 def save(folder: Folder | None, name: str, data: bytes) -> None:
     """Replace the file *name* whole; a full disk or a read-only home is not an error here."""
-    if folder is not None:
-        private_files.save(folder, name, data)
-        _sweep(folder)
+    if folder is None:
+        return
+    if not private_files.save(folder, name, data):
+        from docker_credential_acr.log import log  # noqa: PLC0415  waiters do not load logging
+
+        log.debug("%s could not be saved in the cache", name)
+    _sweep(folder)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,8 @@ _FORM = re.compile(
     r"(?i)((?:secret|password|assertion|token|authorization|code)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]{8,}"
 )
 
+_LONGEST = 8000  # characters of a record: an SDK logs whatever a server has sent
+
 log = logging.getLogger("docker_credential_acr")
 
 
@@ -27,6 +29,8 @@ def redact(text: str) -> str:
 class _Redacting(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = redact(super().format(record))
+        if len(text) > _LONGEST:
+            text = f"{text[:_LONGEST]}... ({len(text)} characters)"
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)  # one line each
 
 

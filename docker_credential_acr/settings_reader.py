@@ -38,6 +38,10 @@ def not_toml(path: str, text: str, error: ValueError | RecursionError) -> Settin
 
     what, place = str(error), re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
     at = ""
+    if isinstance(error, RecursionError):  # Python's own words would be about Python
+        what = "tables or lists are nested too deeply"
+    elif "digits" in what and not place:
+        what = "a number is too long"
     if place:
         what, at = what[: place.start()], f":{place[1]}:{place[2]}"
     mistake = SettingsError(

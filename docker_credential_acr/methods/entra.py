@@ -122,6 +122,26 @@ _REFUSALS: dict[str, tuple[str, str, str]] = {
     "70043": ("the tenant wants a new sign-in after this time", "{again}", "sign-in-expired"),
     "700082": ("the sign-in has expired", "{again}", "sign-in-expired"),
 }
+# What stays when numbers change: OAuth's own words (RFC 6749 5.2, OpenID Connect Core 3.1.2.6).
+_ERRORS: dict[str, tuple[str, str, str]] = {
+    "interaction_required": (
+        "Entra asks for something that only a person can give",
+        "{again}, or use a method without a person",
+        "sign-in-blocked",
+    ),
+    "login_required": ("the sign-in has ended", "{again}", "sign-in-expired"),
+    "consent_required": (
+        "the app may not do this in the tenant without consent",
+        "ask an administrator of the tenant to consent to the app",
+        "consent-missing",
+    ),
+    "unauthorized_client": (
+        "Entra does not let this app sign in in this tenant",
+        "check client_id and tenant_id",
+        "app-unknown",
+    ),
+}
+_ERROR = re.compile(r"""["']error["']: *["']([a-z_]{1,40})["']""")
 _AUDIENCE_UNKNOWN = frozenset({"500011", "50001"})
 _CODE = re.compile(r"AADSTS(\d{4,8})")
 _CORRELATION = re.compile(r"(?i)correlation[ _]?id\W{1,4}([0-9a-f-]{36})")
@@ -278,8 +298,10 @@ def refusal(text: str, where: str, again: str | None = None) -> Failure:
             "if it is the sign-in address of a private cloud, define it in [clouds.NAME]",
             "authority-unknown",
         )
-    if number in _REFUSALS:
-        what, hint, reference = _REFUSALS[number]
+    error = _ERROR.search(text)
+    known = _REFUSALS.get(number) or (_ERRORS.get(error[1]) if error else None)
+    if known:
+        what, hint, reference = known
         return SignInRefused(what + suffix, hint.format(again=anew), reference)
     object_with_error = text.lstrip().startswith("{") and re.search("[\"']error[\"']", text)
     if not number and not object_with_error and not again:

@@ -1,8 +1,10 @@
 """Each thing that can go wrong has a sentence of its own, with the next step and a reference."""
 
+import gzip
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
 
@@ -22,14 +24,16 @@ from tests.azure import (
     WrongName,
 )
 from tests.azure.faults import Fault
-from tests.stories.program import Program, new_host
+from tests.stories.program import GUID, NOT_FOUND, Program, new_host
 
 CANARY_PAGE = (
     "<html><script>document.location='https://login.evil.example'</script></html>\n\x1b[2K"
 )
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 TWO_KEYS = '{"refresh_token": "eyJhIjoxfQ.eyJhIjoxfQ.CANARY", "refresh_token": "CANARY"}'
 LATER = {"Retry-After": "600"}
 HEADERS = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+BOMB = gzip.compress(bytes(200_000_000), 1)
 
 
 def json_of(content: object) -> Garbage:
@@ -52,11 +56,21 @@ AT_THE_REGISTRY: list[tuple[str, Fault, str]] = [
     ("500", Status(500), "registry-unavailable"),
     ("503", Status(503), "registry-unavailable"),
     ("503-600", Status(503, LATER), "registry-unavailable"),
+    ("500-600", Status(500, LATER), "registry-unavailable"),
+    ("502", Status(502), "registry-unavailable"),
+    ("504", Status(504), "registry-unavailable"),
+    ("418", Status(418), "answer-unusable"),
     ("204", Status(204), "answer-unusable"),
-    ("302", Redirect("https://OTHER/oauth2/exchange", 302), "redirect-refused"),
-    ("307", Redirect("https://OTHER/oauth2/exchange", 307), "redirect-refused"),
-    ("308-http", Redirect("http://OTHER/oauth2/exchange", 308), "redirect-refused"),
-    ("301-itself", Redirect("/oauth2/exchange", 301), "redirect-refused"),
+    *(
+        (f"{status}-{name}", Redirect(url, status), "redirect-refused")
+        for status in (301, 302, 303, 307, 308)
+        for name, url in (
+            ("https", "https://OTHER/oauth2/exchange"),
+            ("http", "http://OTHER/oauth2/exchange"),
+            ("itself", "/oauth2/exchange"),
+        )
+    ),
+    ("302-nowhere", Status(302), "redirect-refused"),
     ("html", Garbage(CANARY_PAGE), "answer-unusable"),
     ("html-401", Status(401, {"Content-Type": "text/html"}, CANARY_PAGE), "registry-refused"),
     ("empty", Garbage(""), "answer-unusable"),
@@ -68,6 +82,12 @@ AT_THE_REGISTRY: list[tuple[str, Fault, str]] = [
     ("number", json_of({"refresh_token": 7}), "token-unusable"),
     ("no-jwt", json_of({"refresh_token": "x" * 20_000}), "token-unusable"),
     ("line-break", json_of({"refresh_token": "a.b.c\nd"}), "token-unusable"),
+    ("1MB-token", json_of({"refresh_token": "e30.e30." + "x" * 1_000_000}), "token-unusable"),
+    ("list", json_of({"refresh_token": ["e30.e30.e30"]}), "token-unusable"),
+    ("object", json_of({"refresh_token": {}}), "token-unusable"),
+    ("true", json_of({"refresh_token": True}), "token-unusable"),
+    ("empty-token", json_of({"refresh_token": ""}), "token-unusable"),
+    ("bomb", Status(200, HEADERS, BOMB), "answer-unusable"),
     ("nested", Garbage("[" * 200_000, "application/json"), "answer-unusable"),
     ("10MB", Garbage(b" " * 10_000_000, "application/json"), "answer-unusable"),
     ("1MB-of-digits", Garbage(b"9" * 1_000_000, "application/json"), "answer-unusable"),
@@ -81,6 +101,12 @@ AT_THE_REGISTRY: list[tuple[str, Fault, str]] = [
     ("not-yet-valid", NotYetValid(), "tls-untrusted"),
     ("HTTP/0.9", Raw(b"CANARY of a server of 1991"), "unreachable"),
     ("no-status", Raw(b"HTTP/1.1 abc\r\n\r\n"), "unreachable"),
+    ("half-closed", Raw(b""), "unreachable"),
+    ("half-a-head", Raw(b"HTTP/1.1 200 OK\r\nContent-Le"), "answer-unusable"),
+    ("no-body", Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"), "unreachable"),
+    ("bad-chunk", Raw(CHUNKED + b"zz\r\n"), "unreachable"),
+    ("half-a-chunk", Raw(CHUNKED + b"99\r\n{"), "unreachable"),
+    ("endless-head", Raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 2000), "unreachable"),
     ("two-keys", Garbage(TWO_KEYS, "application/json"), "token-unusable"),
 ]
 
@@ -117,7 +143,75 @@ def test_no_second_try(program: Program, host: str, fault: Fault) -> None:
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("fault", [Status(500), Status(503), Status(429), Reset(), Cut()], ids=str)
+@pytest.mark.skipif(sys.platform != "linux", reason="no /proc")
+@pytest.mark.parametrize("kind", ["exchange", "sign-in"])
+@pytest.mark.parametrize(
+    "fault",
+    [Endless(), Status(200, HEADERS, BOMB), Garbage(b" " * 10_000_000, "application/json")],
+    ids=["endless", "bomb", "10MB"],
+)
+def test_f52_little_memory(program: Program, host: str, fault: Fault, kind: str) -> None:
+    """However much somebody sends, it takes less than 80 MB."""
+    program.azure.fault(kind, fault)
+    answer, used = program.measured("get", stdin=host.encode())
+    assert answer.reference == "answer-unusable"
+    assert 0 < used.memory < 80_000
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "application/octet-stream", "", "x" * 500])
+def test_f52_another_content_type(program: Program, host: str, content_type: str) -> None:
+    """A registry's token is one whatever it is called."""
+    token = program.token(host)
+    program.azure.fault(
+        "exchange", Garbage(json.dumps({"refresh_token": token}), content_type), host=host
+    )
+    assert program.get(host).secret == token
+
+
+def test_f50_nobody_hears_of_a_redirect(program: Program, host: str) -> None:
+    """Whoever is named is not even connected to, with TLS or without."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.1)
+        port = listener.getsockname()[1]
+        for number, scheme in enumerate(("https", "http")):
+            name = f"r{number}-{host}"
+            fault = Redirect(f"{scheme}://127.0.0.1:{port}/oauth2/exchange", 308)
+            program.azure.fault("exchange", fault, host=name)
+            assert program.get(name, NO_PROXY="*", no_proxy="127.0.0.1").code == 1
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def test_f51_the_challenge_is_not_asked_for(program: Program, host: str) -> None:
+    """A realm that points elsewhere leads nobody anywhere: nobody reads it."""
+    elsewhere = {"WWW-Authenticate": 'Bearer realm="https://login.evil.example/token",service="x"'}
+    program.azure.fault("challenge", Status(401, elsewhere), host=host)
+    assert program.get(host).login["ServerURL"] == host
+    assert {r.kind for r in program.azure.requests if r.host == host} == {"connect", "exchange"}
+    assert not [r for r in program.azure.requests if "evil" in r.host]
+
+
+def test_f71_http_1_0(program: Program, host: str) -> None:
+    """An old proxy's answer, whose end is that of the connection."""
+    token = program.token(host)
+    body = json.dumps({"refresh_token": token}).encode()
+    head = b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
+    program.azure.fault("exchange", Raw(head + body), host=host)
+    assert program.get(host).secret == token
+
+
+ACCIDENTS = [
+    Status(500),
+    Status(503),
+    Status(429),
+    Status(503, {"Retry-After": "1"}),
+    Reset(),
+    Cut(),
+]
+ACCIDENTS += [Raw(b""), Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")]
+
+
+@pytest.mark.parametrize("fault", ACCIDENTS, ids=str)
 def test_one_accident_is_overcome(program: Program, host: str, fault: Fault) -> None:
     """A single fault of the passing kind costs another try and nothing else."""
     program.azure.fault("exchange", fault, times=1, host=host)
@@ -137,7 +231,15 @@ AT_ENTRA: list[tuple[str, str, Fault, str]] = [
     ("429", "sign-in", Status(429, LATER), "entra-throttled"),
     ("500", "sign-in", Status(500), "entra-unavailable"),
     ("503", "sign-in", Status(503), "entra-unavailable"),
+    ("504", "sign-in", Status(504), "entra-unavailable"),
+    ("429-alone", "sign-in", Status(429), "entra-throttled"),
+    ("500-600", "sign-in", Status(500, LATER), "entra-unavailable"),
+    ("503-600", "sign-in", Status(503, LATER), "entra-unavailable"),
+    ("504-600", "sign-in", Status(504, LATER), "entra-unavailable"),
     ("504-discovery", "discovery", Status(504), "entra-unavailable"),
+    ("429-discovery", "discovery", Status(429, LATER), "entra-throttled"),
+    ("403-discovery", "discovery", Status(403), "answer-unusable"),
+    ("reset-discovery", "discovery", Reset(), "unreachable"),
     ("html", "sign-in", Garbage(CANARY_PAGE), "answer-unusable"),
     ("html-discovery", "discovery", Garbage(CANARY_PAGE), "answer-unusable"),
     (
@@ -180,13 +282,82 @@ def test_at_entra(program: Program, host: str, kind: str, fault: Fault, referenc
     assert program.azure.count(kind) <= 2
 
 
+BLOCKED = [Status(403), Status(503), Reset(), Garbage(CANARY_PAGE)]
+
+
+@pytest.mark.parametrize("fault", BLOCKED, ids=str)
+def test_f60_instance_discovery_is_blocked(program: Program, host: str, fault: Fault) -> None:
+    """Microsoft's own authorities need nobody's word; for others the word is missing, and that is said."""
+    program.azure.fault("instance-discovery", fault)
+    assert program.get(host).login["ServerURL"] == host
+    program.azure.authorities.add("login.private.example")
+    other = {"AZURE_AUTHORITY_HOST": "https://login.private.example"}
+    answer = program.get(f"other-{host}", **other)
+    assert answer.reference in (
+        "authority-unknown",
+        "answer-unusable",
+        "entra-unavailable",
+        "unreachable",
+    )
+    assert program.azure.count("sign-in") == 1
+    assert program.azure.count("instance-discovery") <= 2
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 504])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Retry-After": "1"}, {"Retry-After": "nonsense"}], ids=str
+)
+def test_f60_one_bad_answer_is_overcome(
+    program: Program, host: str, status: int, headers: dict[str, str]
+) -> None:
+    """A pause that fits is waited for; one that is none is drawn."""
+    program.azure.fault("sign-in", Status(status, headers), times=1)
+    assert program.get(host).login["ServerURL"] == host
+    times = [r.at for r in program.azure.requests if r.kind == "sign-in"]
+    assert len(times) == 2
+    assert times[1] - times[0] >= (1 if headers.get("Retry-After") == "1" else 0.2)
+
+
+@pytest.mark.parametrize(
+    ("error", "reference"),
+    [
+        ("interaction_required", "sign-in-blocked"),
+        ("login_required", "sign-in-expired"),
+        ("consent_required", "consent-missing"),
+        ("unauthorized_client", "app-unknown"),
+        ("invalid_grant", "sign-in-refused"),
+        ("invalid_client", "sign-in-refused"),
+        ("a_word_of_tomorrow", "sign-in-refused"),
+    ],
+)
+@pytest.mark.parametrize("number", ["AADSTS99990: ", ""], ids=["new-number", "no-number"])
+def test_f61_numbers_may_change(
+    program: Program, host: str, error: str, reference: str, number: str
+) -> None:
+    """Microsoft says so; OAuth's own words stay."""
+    body = {
+        "error": error,
+        "suberror": "basic_action",
+        "error_description": f"{number}CANARY-words",
+        "claims": '{"access_token":{"capolids":{"essential":true,"values":["CANARY"]}}}',
+    }
+    headers = {"Content-Type": "application/json"}
+    program.azure.fault("sign-in", Status(400, headers, json.dumps(body)))
+    answer = program.get(host)
+    assert answer.reference == reference
+    assert b"CANARY" not in answer.out
+    assert (b"AADSTS99990" in answer.out) is bool(number)
+
+
 @pytest.mark.parametrize("fault", [SelfSigned(), WrongName(), Expired(), NotYetValid()], ids=str)
 def test_tls_at_entra(program: Program, host: str, fault: Fault) -> None:
     """A secret is not sent to somebody with a certificate that is not trusted."""
     program.azure.fault("tls", fault, host="login.microsoftonline.com")
     answer = program.get(host)
     assert answer.reference == "tls-untrusted"
+    assert b"add its CA to the system's store" in answer.out
     assert program.azure.count("sign-in") == 0
+    assert program.azure.count("connect") == 1, "no second try"
 
 
 def wrong_secret(_: Program) -> dict[str, str | None]:
@@ -319,6 +490,36 @@ def test_entra_error_texts_are_not_repeated(program: Program, host: str) -> None
     assert b"7000215" in answer.out
 
 
+HOSTILE_TEXTS = {
+    "megabyte": b"AADSTS7000215: " + b"CANARY words " * 80_000,
+    "latin-1": b"AADSTS7000215: caf\xe9 \xff\xfe\x9b31m CANARY",
+    "escapes": b"AADSTS7000215: \x1b]0;CANARY\x07\x1b[2J\r\n\x00\x7f",
+    "bidi": "AADSTS7000215: \u202eCANARY\u2066\u200b".encode(),
+}
+
+
+@pytest.mark.parametrize("kind", ["sign-in", "exchange", "metadata"])
+@pytest.mark.parametrize("text", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS)
+@pytest.mark.parametrize("as_json", [True, False], ids=["json", "plain"])
+def test_f63_hostile_words(
+    program: Program, host: str, kind: str, text: bytes, *, as_json: bool
+) -> None:
+    """Whoever answers, and in whatever bytes: a sentence of our own, with none of theirs."""
+    content = text
+    if as_json:
+        words = json.dumps(text.decode("latin-1"), ensure_ascii=False).encode("latin-1")
+        content = b'{"error": "invalid_client", "error_description": ' + words + b"}"
+    program.azure.fault(kind, Status(401, {"Content-Type": "application/json"}, content))
+    log = os.path.join(program.home, "log")
+    if kind == "metadata":
+        program.environ["ACR_CRED_METHOD"] = "managed-identity"
+    answer = program.get(host, ACR_CRED_DEBUG=log)
+    assert answer.reference  # one line, printable, short
+    assert b"CANARY" not in answer.out
+    with open(log, encoding="utf-8") as file:
+        assert all(line[:-1].isprintable() and len(line) < 40_000 for line in file)
+
+
 # -- names, proxies, trust
 
 
@@ -363,6 +564,43 @@ def test_proxy_that_refuses(program: Program, host: str, status: int) -> None:
 def test_proxy_that_is_none(program: Program, host: str, address: str) -> None:
     """An address of a proxy that makes no sense is told as such."""
     assert program.get(host, HTTPS_PROXY=address, https_proxy=address).reference == "proxy"
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+def test_f57_every_spelling_of_the_variable(program: Program, host: str, name: str) -> None:
+    """Each of them is heeded by itself, and named with what is wrong."""
+    url = program.environ.pop("HTTPS_PROXY")
+    del program.environ["https_proxy"]
+    assert program.get(host, **{name: url}).login["ServerURL"] == host
+    down = f"127.0.0.1:{closed_port()}"
+    answer = program.get(f"other-{host}", **{name: f"http://{down}"})
+    assert answer.reference == "proxy"
+    assert down.encode() in answer.out
+
+
+def test_f57_lower_case_comes_first(program: Program, host: str) -> None:
+    """As curl and docker's own libraries have it."""
+    down = f"http://127.0.0.1:{closed_port()}"
+    assert program.get(host, HTTPS_PROXY=down).login["ServerURL"] == host
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "socks4", "socks5", "socks5h"])
+def test_f57_no_password_whatever_the_scheme(program: Program, host: str, scheme: str) -> None:
+    program.secrets.add("CANARY-proxy-password")
+    url = f"{scheme}://me:CANARY-proxy-password@127.0.0.1:{closed_port()}"
+    assert program.get(host, HTTPS_PROXY=url, https_proxy=url).reference == "proxy"
+
+
+def test_f57_a_proxy_that_wants_another_password(program: Program, host: str) -> None:
+    """407: neither the one that was given nor the proxy's page is shown."""
+    program.secrets.add("CANARY-proxy-password")
+    page = "<html>CANARY-page of \x1b[31m the proxy"
+    program.azure.fault("connect", Status(407, {"Proxy-Authenticate": "Basic realm=CANARY"}, page))
+    url = program.environ["HTTPS_PROXY"].replace("://", "://me:CANARY-proxy-password@")
+    answer = program.get(host, HTTPS_PROXY=url, https_proxy=url)
+    assert answer.reference == "proxy"
+    assert b"407" in answer.out
+    assert b"CANARY" not in answer.out
 
 
 def test_proxy_password_is_not_shown(program: Program, host: str) -> None:
@@ -422,3 +660,116 @@ def test_failures_of_settings(program: Program, host: str) -> None:
     assert f"{os.path.basename(path)}:2".encode() in answer.out
     assert b"method" in answer.out
     assert program.get("quay.io").out == b"credentials not found in native keychain\n"
+
+
+BROKEN = {
+    "no TOML": (b"this is = = none\n", 1),
+    "a type": (b'[defaults]\ntimeout = "ten"\n', 2),
+    "a key": (b'[defaults]\nmethd = "azure-cli"\n', 2),
+    "a method": (b'[defaults]\nmethod = "azure-clio"\n', 2),
+    "a host twice": (b'[registries."HOST"]\n[registries."HOST"]\n', 2),
+    "a host twice, in capitals": (b'[registries."HOST"]\n[registries."HOST".x]\n', 2),
+    "a key twice": (b"[defaults]\ntimeout = 9\ntimeout = 9\n", 3),
+    "a table that is none": (b"registries = 7\n", 1),
+    "a NUL": (b"[defaults]\n# \0\n", 2),
+    "Latin-1": (b"[defaults]\n# caf\xe9\n", 2),
+    "UTF-16": ("[defaults]\n".encode("utf-16"), 0),
+    "too much": (b"#" * 10_000_000, 0),
+    "too deep": (b"a = " + b"[" * 100_000 + b"]" * 100_000, 0),
+    "a long number": (b"version = " + b"9" * 5000, 0),
+    "an open text": (b'[defaults]\nmethod = "azure-cli\n', 2),
+}
+
+
+@pytest.mark.parametrize(("data", "line"), BROKEN.values(), ids=BROKEN)
+def test_f80_mistakes_in_the_settings(program: Program, host: str, data: bytes, line: int) -> None:
+    """One sentence with file and line; hosts of others are not concerned; `config check` shows it."""
+    path = program.settings("")
+    with open(path, "wb") as file:
+        file.write(data.replace(b"HOST", host.encode()))
+    answer = program.get(host)
+    assert answer.reference == "settings-invalid", answer
+    if line:
+        assert f"config.toml:{line}".encode() in answer.out
+    assert b"config.toml" in answer.out
+    assert b"recursion" not in answer.out
+    assert b"sys." not in answer.out
+    assert program.azure.requests == []
+    assert program.get("quay.io") == (1, NOT_FOUND, b"")
+    checked = program.run("config", "check")
+    assert checked[:2] == (3, b"")
+    assert b"config.toml" in checked.err
+    assert b"Traceback" not in checked.err
+
+
+@pytest.mark.parametrize("form", ["\ufeff{}", "\ufeff", "{}\r\n", "\ufeff{}\r\n", "{}"], ids=ascii)
+def test_f80_editors_of_every_system(program: Program, host: str, form: str) -> None:
+    """A byte order mark and Windows' line ends are no mistakes."""
+    text = form.format(f'[registries."{host}"]\nusername = "token"').replace("\n", "\r\n")
+    with open(program.settings(""), "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+    assert program.get(host).login["Username"] == ("<token>" if "{}" in form else GUID)
+
+
+def open_to_the_group(path: str) -> None:
+    os.chmod(path, 0o620)
+
+
+def open_to_all(path: str) -> None:
+    os.chmod(path, 0o602)
+
+
+def of_somebody_else(path: str) -> None:
+    os.chown(path, 65534, 65534)
+
+
+def a_link_to_somebody_elses(path: str) -> None:
+    os.rename(path, path + ".theirs")
+    os.chown(path + ".theirs", 65534, 65534)
+    os.symlink(path + ".theirs", path)
+
+
+@pytest.mark.parametrize(
+    "make", [open_to_the_group, open_to_all, of_somebody_else, a_link_to_somebody_elses]
+)
+def test_f82_settings_that_others_may_write(
+    program: Program, host: str, make: Callable[[str], None]
+) -> None:
+    """They decide who gets credentials: nobody is asked, and the way out is named."""
+    if os.geteuid() and make not in (open_to_the_group, open_to_all):
+        pytest.skip("optional: only root can give files away")
+    make(program.settings("[defaults]\ntimeout = 20\n"))
+    answer = program.get(host)
+    assert answer.reference == "settings-unsafe"
+    assert b"run: ch" in answer.out
+    assert program.azure.requests == []
+
+
+PRINCIPAL = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
+
+
+@pytest.mark.parametrize("missing", PRINCIPAL)
+@pytest.mark.parametrize("value", [None, ""], ids=["unset", "empty"])
+@pytest.mark.parametrize("method", ["client-secret", None], ids=["named", "automatic"])
+def test_f85_what_is_missing_is_named(
+    program: Program, host: str, missing: str, value: str | None, method: str | None
+) -> None:
+    """Two of three: the third is named, and no value of the others."""
+    nowhere = {"AZURE_POD_IDENTITY_AUTHORITY_HOST": None}
+    answer = program.get(host, ACR_CRED_METHOD=method, **{missing: value}, **nowhere)
+    assert answer.reference == ("inputs-missing" if method else "no-method")
+    assert missing.encode() in answer.out
+    for name in PRINCIPAL:
+        assert program.environ[name].encode() not in answer.out
+    assert program.azure.count("sign-in") == 0
+
+
+@pytest.mark.parametrize("form", ['"{}"', "'{}'", "{}\r", " {}", "{} #"])
+def test_f85_a_secret_with_more_around_it(program: Program, host: str, form: str) -> None:
+    """As env files of other programs have it: refused by Entra or before, and not shown."""
+    secret = form.format(program.environ["AZURE_CLIENT_SECRET"])
+    answer = program.get(host, AZURE_CLIENT_SECRET=secret)
+    if answer.code:
+        assert answer.reference in ("client-secret-refused", "secret-unreadable")
+    else:
+        assert form == "{}\r", "a line end of Windows is no part of it"
