@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -69,6 +71,27 @@ class Answer(NamedTuple):
 def new_host(suffix: str = "azurecr.io") -> str:
     """A registry that no other test knows."""
     return f"t{uuid.uuid4().hex[:12]}.{suffix}"
+
+
+class Used(NamedTuple):
+    """Seconds of processor time, and the most memory in KiB."""
+
+    seconds: float
+    memory: int
+
+
+def used_by(process: "subprocess.Popen[bytes]") -> Used:
+    """Wait for the end of *process*; what wait4 says of memory is that of the process that started it."""
+    memory = 0
+    while True:
+        with suppress(OSError), open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+            peak = [line for line in file if line.startswith("VmHWM")]
+            memory = int(peak[0].split()[1]) if peak else memory
+        time.sleep(0.002)
+        ended, status, used = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return Used(used.ru_utime + used.ru_stime, memory)
 
 
 def until(happened: Callable[[], object], seconds: float = 15) -> None:
@@ -185,6 +208,26 @@ class Program:
         given = stdin.encode() if isinstance(stdin, str) else stdin
         process = self.start(*arguments, **changes)
         return self.finish(process, given, arguments[0] if arguments else "")
+
+    def measured(
+        self, *arguments: str, stdin: bytes = b"", **changes: str | None
+    ) -> tuple[Answer, Used]:
+        """Run it to its end; its answer, and what it used of processor and memory (Linux)."""
+        with tempfile.TemporaryFile() as given:
+            given.write(stdin)
+            given.seek(0)
+            process = subprocess.Popen(
+                [PATH, *arguments],
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self.variables(changes),
+                cwd=self.home,
+            )
+        with process:
+            used = used_by(process)  # what it says fits into its pipes
+            answer = Answer(process.returncode, *process.communicate())
+        return self.note(arguments, answer), used
 
     def get(self, host: bytes | str, **changes: str | None) -> Answer:
         return self.run("get", stdin=host, **changes)

@@ -1,6 +1,7 @@
 """Whatever lies in the cache's place, the answer is right: the cache only ever makes it quicker."""
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -68,6 +69,14 @@ def unix_socket(path: str) -> None:
     os.chmod(path, 0o600)
 
 
+def device(path: str) -> None:
+    os.remove(path)
+    try:
+        os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))  # /dev/zero: it never ends
+    except OSError as error:
+        pytest.skip(f"optional: devices may not be made here: {error.strerror}")
+
+
 def directory(path: str) -> None:
     os.remove(path)
     os.mkdir(path, 0o700)
@@ -131,6 +140,7 @@ ENTRIES: list[tuple[str, Callable[[str], None], bool]] = [
     ("make", "may_serve"),
     [
         *(pytest.param(make, may, id=name) for name, make, may in ENTRIES),
+        pytest.param(device, False, id="F24-device", marks=ROOT),
         pytest.param(foreign_owner, False, id="F22-owner", marks=ROOT),
         pytest.param(foreign_owner_open, False, id="F22-owner-open", marks=ROOT),
     ],
@@ -189,14 +199,50 @@ def test_f31_entry_of_another_identity(program: Program, host: str) -> None:
     assert program.get(host).secret == first
 
 
-def test_f31_other_format(program: Program, host: str) -> None:
+def version_999(data: bytes) -> bytes:
+    line, _, rest = data.partition(b"\n")
+    return line.rpartition(b" ")[0] + b" 999\n" + rest
+
+
+def version_with_more_digits(data: bytes) -> bytes:
+    return data.replace(b"\n", b"99\n", 1)
+
+
+def one_more_line_in_the_head(data: bytes) -> bytes:
+    return data.replace(b"\n", b"\nregion: west\n", 1)
+
+
+def one_more_time(data: bytes) -> bytes:
+    lines = data.split(b"\n")
+    lines[3] = lines[5] = lines[3] + b" 4102444800"
+    return b"\n".join(lines)
+
+
+def as_json(data: bytes) -> bytes:
+    return json.dumps({"version": 1, "entry": data.decode("latin-1")}).encode()
+
+
+OTHERS = [version_999, version_with_more_digits, one_more_line_in_the_head, one_more_time, as_json]
+
+
+@pytest.mark.parametrize("change", OTHERS)
+def test_f31_other_format(program: Program, host: str, change: Callable[[bytes], bytes]) -> None:
     """An entry of another version of the format is passed over."""
     first = program.get(host).secret
     (path,) = program.entries()
-    data = contents(path)
-    line, _, rest = data.partition(b"\n")
-    filled_with(line + b"99\n" + rest)(path)
+    filled_with(change(contents(path)))(path)
     assert program.get(host).secret != first
+
+
+def test_f31_unknown_notes(program: Program, host: str) -> None:
+    """Notes that a later version adds are no reason to sign in anew."""
+    first = program.get(host)
+    (path,) = program.entries()
+    begins, _, _ = contents(path)[:-1].rpartition(b"\n")
+    filled_with(begins + b'\n{"method": "client-secret", "later": [1, {"x": null}]}\n')(path)
+    assert program.get(host) == first
+    assert program.run("status", host).code == 0
+    assert program.exchanges(host) == 1
 
 
 def folder_0777(folder: str) -> None:

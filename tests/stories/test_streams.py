@@ -8,6 +8,7 @@ import pty
 import resource
 import select
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,7 @@ from typing import IO, Any
 import pytest
 
 from tests.azure import Hang
-from tests.stories.program import NOT_FOUND, PATH, Answer, Program, until
+from tests.stories.program import NOT_FOUND, PATH, Answer, Program, until, used_by
 
 
 def run_with(program: Program, verb: str, **options: Any) -> Answer:
@@ -63,6 +64,11 @@ def test_f12_closed_input(program: Program, verb: str) -> None:
     """Without standard input there is no server."""
     answer = run_with(program, verb, preexec_fn=closing(0))
     assert answer == (1, b"no credentials server URL\n", b"")
+
+
+def test_f12_closed_input_of_store(program: Program) -> None:
+    """Nor is there a login."""
+    assert run_with(program, "store", preexec_fn=closing(0)).reference == "bad-login"
 
 
 @pytest.mark.parametrize("verb", ["get", "store", "erase"])
@@ -203,6 +209,37 @@ def test_f11_endless_input(program: Program) -> None:
             endless.kill()
     answer = Answer(found.returncode, found.stdout, found.stderr)
     assert program.note(("get",), answer).reference == "input-too-long"
+
+
+LARGE = 200 * 1024 * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no /proc")
+@pytest.mark.parametrize("verb", ["get", "store", "erase"])
+@pytest.mark.parametrize(
+    "writer", [["yes"], ["head", "-c", str(LARGE), "/dev/zero"]], ids=["endless", "large"]
+)
+def test_f11_little_memory_for_much_input(program: Program, verb: str, writer: list[str]) -> None:
+    """Whatever comes, it takes less than 60 MB and less than 6 s."""
+    with subprocess.Popen(writer, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as endless:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [PATH, verb],
+            stdin=endless.stdout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=program.environ,
+        )
+        assert endless.stdout is not None
+        endless.stdout.close()
+        with process:
+            used = used_by(process)
+            seconds = time.monotonic() - began
+            answer = program.note((verb,), Answer(process.returncode, *process.communicate()))
+        endless.kill()
+    assert answer.reference == "input-too-long"
+    assert 0 < used.memory < 60_000
+    assert seconds < 6
 
 
 def test_input_is_drained_before_an_error(program: Program) -> None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.azure import Status
+from tests.azure.az import install_az
 from tests.stories import canary
 from tests.stories.program import PATH, Answer, Program
 
@@ -47,6 +48,20 @@ def test_v30_home(program: Program, host: str, home: str | None) -> None:
     assert not os.path.exists(os.path.join(program.home, "relative"))
 
 
+def test_f27_no_home_costs_no_time(program: Program, host: str) -> None:
+    """Without a home an answer takes a tenth of a second more than without a cache, at most."""
+
+    def least(**changes: str | None) -> float:
+        spent = []
+        for _ in range(3):
+            answer, used = program.measured("get", stdin=host.encode(), **changes)
+            assert answer.login["ServerURL"] == host
+            spent.append(used.seconds)
+        return min(spent)
+
+    assert least(HOME="/proc/nonexistent") - least(ACR_CRED_NO_CACHE="1") < 0.1
+
+
 def test_v30_no_cache(program: Program, host: str) -> None:
     """ACR_CRED_NO_CACHE turns the cache off: each answer is a sign-in, nothing is written."""
     secrets = {program.get(host, ACR_CRED_NO_CACHE="1").secret for _ in range(2)}
@@ -83,7 +98,20 @@ def test_f28_cache_home(program: Program, host: str, value: str) -> None:
     assert not [name for name in program.files() if name.startswith("relative")]
 
 
-@pytest.mark.parametrize("name", ["with space", "\u00fc\U0001f40b", "x" * 200, "a;b&'\"$(c)"])
+ODD_NAMES = [
+    "with space",
+    "\u00fc\U0001f40b",
+    "x" * 200,
+    "a;b&'\"$(c)",
+    "dot.",
+    "space ",
+    "-n",
+    "a\nb",
+]
+ODD_NAMES += ["y" * 200 + "/" + "z" * 200, "\udcff\udcfe", "%2e%2e", "~", "con", "a\\b", "a:b"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
 def test_f29_odd_folder_names(program: Program, host: str, name: str) -> None:
     """The cache works in a folder of any name."""
     folder = os.path.join(program.home, name)
@@ -125,6 +153,10 @@ LOCALES = [
     {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     {"PYTHONIOENCODING": "utf-16"},
     {"PYTHONIOENCODING": "cp037:strict"},
+    {"PYTHONIOENCODING": "cp932", "LC_ALL": "ja_JP.SJIS"},
+    {"PYTHONIOENCODING": "cp1252", "LC_ALL": "de_DE.ISO-8859-1", "PYTHONUTF8": "0"},
+    {"PYTHONIOENCODING": "cp65001"},
+    {"PYTHONUTF8": "0", "LANG": "tr_TR.ISO-8859-9"},
     {"LC_ALL": "tr_TR.UTF-8", "LANGUAGE": "tr"},
     {"TZ": "Pacific/Kiritimati"},
     {"PYTHONLEGACYWINDOWSSTDIO": "1", "PYTHONUNBUFFERED": "1"},
@@ -138,6 +170,10 @@ def test_v35_locale(program: Program, host: str, locale: dict[str, str]) -> None
     assert first.login["ServerURL"] == host
     assert program.get(host) == first
     assert program.get("quay.io", **locale) == program.get("quay.io")
+    wrong = {"AZURE_CLIENT_ID": "\u00e9\u0130\u3042", "AZURE_TENANT_ID": "m\u00fcller"}
+    other = program.get(f"other-{host}", **locale, **wrong)
+    assert other.reference, "a sentence in ASCII"
+    assert program.get(f"other-{host}", **wrong).reference == other.reference
 
 
 def test_v36_log(program: Program, host: str) -> None:
@@ -185,6 +221,25 @@ def test_f19b_success_is_silent(program: Program, host: str) -> None:
     assert program.get(host, **noisy).login
 
 
+def test_f19b_all_at_once(program: Program, host: str) -> None:
+    """Logs and warnings on, a first way to sign in that fails, one that talks, and one more try."""
+    az = install_az(os.path.join(program.home, "bin"), program.azure, mode="noisy")
+    program.own.add(os.path.join(az.folder, "az-settings.json"))
+    noisy = {
+        "AZURE_LOG_LEVEL": "debug",
+        "PYTHONWARNINGS": "default",
+        "PYTHONDEVMODE": "1",
+        "AZURE_CLIENT_SECRET": None,
+        "AZURE_FEDERATED_TOKEN_FILE": os.path.join(program.home, "nowhere"),
+        "AZURE_POD_IDENTITY_AUTHORITY_HOST": None,
+        "PATH": f"{az.folder}:/usr/bin:/bin",
+    }
+    program.azure.fault("exchange", Status(503), times=1, host=host)
+    for _ in range(2):
+        assert program.get(host, **noisy).login["ServerURL"] == host
+    assert len(az.calls()) == 1
+
+
 def test_session_keys_are_not_written(program: Program, host: str) -> None:
     """SSLKEYLOGFILE would let anybody read the traffic: it is not heeded."""
     keys = os.path.join(program.home, "keys")
@@ -192,11 +247,15 @@ def test_session_keys_are_not_written(program: Program, host: str) -> None:
     assert not os.path.exists(keys) or not os.path.getsize(keys)
 
 
-def test_ls_of_the_cache_is_private(program: Program, host: str) -> None:
+@pytest.mark.parametrize("parents", [True, False], ids=["there", "missing"])
+def test_ls_of_the_cache_is_private(program: Program, host: str, *, parents: bool) -> None:
     """Under any umask the folder is 0700 and the files are 0600."""
     for umask in (0o000, 0o077, 0o777):
         shared = os.path.join(program.home, f"cache-{umask:o}")
-        os.mkdir(shared)
+        if parents:
+            os.mkdir(shared)
+        elif os.geteuid() or umask != 0o777:  # nobody but root gets through such a parent
+            shared = os.path.join(shared, "two", "levels")
         found = subprocess.run(
             [PATH, "get"],
             input=host.encode(),
@@ -213,6 +272,29 @@ def test_ls_of_the_cache_is_private(program: Program, host: str) -> None:
         assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
         modes = {stat.S_IMODE(os.stat(f"{folder}/{name}").st_mode) for name in os.listdir(folder)}
         assert modes - {0o600, 0o000} == set()  # a lock has nothing in it
+
+
+HOSTILE: list[dict[str, str | None]] = [
+    {"PYTHONWARNINGS": "error"},
+    {"PYTHONWARNINGS": "error::DeprecationWarning"},
+    {"PYTHONSAFEPATH": "", "PYTHONPATH": "/nowhere:.:"},
+    {"PYTHONOPTIMIZE": "2"},
+    {"PYTHONNOUSERSITE": None, "PYTHONUSERBASE": "/nowhere"},
+    {"PYTHONHASHSEED": "0", "PYTHONASYNCIODEBUG": "1"},
+    {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": "/proc/nonexistent"},
+    {"PYTHONBREAKPOINT": "os.abort", "PYTHONFAULTHANDLER": "1", "PYTHONTRACEMALLOC": "1"},
+    {"SSLKEYLOGFILE": "/proc/nonexistent/keys"},
+    {"OPENSSL_CONF": "/nowhere"},
+    {"IFS": "x", "ENV": "/nowhere", "BASH_ENV": "/nowhere"},
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=str)
+def test_f86_hostile_variables(program: Program, host: str, hostile: dict[str, str | None]) -> None:
+    """What steers Python, OpenSSL or a shell changes no answer, cold and cached."""
+    first = program.get(host, **hostile)
+    assert first.login["ServerURL"] == host
+    assert program.get(host, **hostile) == first
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="no /proc")

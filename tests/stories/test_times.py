@@ -1,11 +1,13 @@
 """Times come from the token: nothing that has run out, or almost, is handed out."""
 
 import json
+import os
 import time
 
 import pytest
 
 from tests.azure import Garbage, Status
+from tests.azure.tokens import base64url
 from tests.stories.program import Answer, Program
 
 MINUTE = 60
@@ -94,6 +96,41 @@ def test_f42_f53_tokens_that_are_none(
     assert program.entries() == []
 
 
+NUMBERS = [
+    "1e999",
+    "-1e999",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1E400",
+    "9" * 5000,
+    "2e9",
+    "2000000000.0",
+]
+NUMBERS += ["-0", '""', "false", "{}", "null", "0x77359400", "2_000_000_000", "9007199254740992"]
+
+
+@pytest.mark.parametrize("number", [*NUMBERS, None], ids=lambda text: str(text)[:20])
+@pytest.mark.parametrize("claim", ["exp", "iat"])
+def test_f42_numbers_as_json_texts_have_them(
+    program: Program, host: str, claim: str, number: str | None
+) -> None:
+    """Python's JSON reads more than JSON; None: the claim is missing."""
+    now = int(time.time())
+    others = {"exp": str(now + 11_700), "iat": str(now)}
+    others.pop(claim)
+    times = {**others, **({claim: number} if number is not None else {})}
+    members = [f'"aud": "{host}"', *(f'"{name}": {value}' for name, value in times.items())]
+    claims = base64url(("{" + ", ".join(members) + "}").encode())
+    token = f"{base64url(b'{}')}.{claims}.{base64url(b'CANARY-signature')}"
+    program.secrets.add(token)
+    body = json.dumps({"refresh_token": token})
+    program.azure.fault("exchange", Garbage(body, "application/json"), host=host)
+    assert program.get(host).reference == "token-unusable"
+    assert program.store(host, "<token>", token).reference == "store-not-a-token"
+    assert program.entries() == []
+
+
 @pytest.mark.parametrize(
     "text", ["", "x", "a.b.c", "a.b", "e30.e30.e30", "\u00e9.\u00e9.\u00e9", "a.b.c\n"]
 )
@@ -121,9 +158,20 @@ def test_f44_old_token_when_renewal_fails(program: Program, host: str) -> None:
     """While a renewal fails, an old token that still lives for a while is served."""
     now = int(time.time())
     token = kept(program, host, iat=now - 3 * HOUR, exp=now + 10 * MINUTE)
+    log = program.environ["ACR_CRED_DEBUG"] = os.path.join(program.home, "log")
     assert failing(program, host).secret == token
     program.azure.clear_faults()
     assert program.exchanges(host) >= 1
+    with open(log, encoding="utf-8") as file:
+        assert "served the old token, renewal failed" in file.read()
+
+
+def test_f44_half_an_hour_left_and_nobody_there(program: Program, host: str) -> None:
+    """A token with 25 minutes left is served in silence, as often as anybody asks."""
+    now = int(time.time())
+    token = kept(program, host, iat=now - 3 * HOUR, exp=now + 25 * MINUTE)
+    assert failing(program, host).secret == token
+    assert program.get(host).secret == token
 
 
 def test_old_token_about_to_end_is_not_served(program: Program, host: str) -> None:
