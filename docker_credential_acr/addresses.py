@@ -7,6 +7,7 @@ one address after the other (urllib3/urllib3#797).
 import os
 import selectors
 import socket
+from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
 from itertools import chain, zip_longest
 from time import monotonic
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     Address = tuple[int, Any]  # family, and what connect() takes
 
+NAME_SECONDS = 7.0  # a resolver may take half a minute to give up, and nothing can interrupt it
 _HEAD_START = 0.25  # seconds that an address has for itself, says the RFC
 # One that needs no descriptor of its own: there may be few.
 _SELECTOR: "type[selectors.BaseSelector]" = getattr(
@@ -32,17 +34,42 @@ def connect(host: str, port: int, seconds: float, options: Options) -> socket.so
     *options* are given to ``setsockopt``. Raises gaierror for a name without an address, else the
     OSError of the address that failed last.
     """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # a label that no name may have
-        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
-    waiting = _in_turn([(family, address) for family, _, _, _, address in found])
+    waiting = _in_turn(_resolved(host, port))
     with _SELECTOR() as selector:
         try:
             return _first(selector, waiting, seconds, options)
         finally:
             for key in list(selector.get_map().values()):
                 _drop(selector, key.fileobj)
+
+
+def _resolved(host: str, port: int) -> "list[Address]":
+    """Return the addresses of *host*, looked up in a thread that is left behind when it takes too long."""
+    found: list[Address] = []
+    failed: list[Exception] = []
+    done = allocate_lock()
+    done.acquire()
+
+    def look() -> None:
+        try:
+            every = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.extend((family, address) for family, _, _, _, address in every)
+        except Exception as error:  # noqa: BLE001  raised below
+            failed.append(error)
+        finally:
+            done.release()
+
+    try:
+        start_new_thread(look, ())
+    except RuntimeError:  # no thread to be had: the watchdog is the bound
+        look()
+    if not done.acquire(timeout=NAME_SECONDS):
+        raise socket.gaierror(socket.EAI_AGAIN, "the resolver does not answer")
+    if failed and isinstance(failed[0], UnicodeError):  # a label that no name may have
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from failed[0]
+    if failed:
+        raise failed[0]
+    return found
 
 
 def _in_turn(found: "list[Address]") -> "list[Address]":

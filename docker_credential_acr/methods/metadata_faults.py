@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ELSEWHERE = 'not on Azure? set method = "azure-cli" or another one in the settings'
 SILENT = "no metadata service answers on this machine"
+_UNUSABLE = "the metadata service gave no usable answer"
 _AUDIENCE_UNKNOWN = (
     "AADSTS500011",
     "AADSTS50001:",
@@ -55,8 +56,7 @@ def fault(error: Exception, last: "Any | None", *, probe: bool) -> Failure:
             "check the IDENTITY_* variables of this machine",
             "metadata-refused",
         )
-    what = "the metadata service gave no usable answer"
-    return _troubled(last) or absent(what, "answer-unusable", probe=probe)
+    return _troubled(last) or absent(_UNUSABLE, "answer-unusable", probe=probe)
 
 
 def _of_system(error: OSError, *, probe: bool) -> Failure:
@@ -94,6 +94,8 @@ def refused(given: "Mapping[str, str]", text: str, last: "Any | None", *, probe:
             'name it in the settings: method = "managed-identity" and client_id',
             "identity-ambiguous",
         )
+    if last is not None and last.status_code == 200:  # noqa: PLR2004  HTTP; but no token is in it
+        return absent(_UNUSABLE, "answer-unusable", probe=probe)
     which = " and ".join(f"{key} {value}" for key, value in given.items()) or "system-assigned"
     what = f"this machine has no such managed identity ({which})"
     hint = (

@@ -19,6 +19,7 @@ from typing import Any
 from tests.azure import FakeAzure
 
 HOSTS, RESOLVER = "/etc/hosts", "/etc/resolv.conf"
+SEARCHED = b"\x08surprise\x07example\0"
 HERE = bytes([127, 0, 0, 1])
 A = 1
 
@@ -43,10 +44,19 @@ class NameServer:
 
     def _reply(self, query: bytes, word: str) -> bytes:
         """RFC 1035: the header, the question, and the one address that there is."""
-        codes = {"right": 0, "SERVFAIL": 2, "NXDOMAIN": 3, "REFUSED": 5, "no IPv6": 0}
+        codes = {
+            "in the search domain": 0,
+            "right": 0,
+            "SERVFAIL": 2,
+            "NXDOMAIN": 3,
+            "REFUSED": 5,
+            "no IPv6": 0,
+        }
         ends = query.index(b"\0", 12) + 5
         kind = int.from_bytes(query[ends - 4 : ends - 2], "big")
         code = 2 if word == "no IPv6" and kind != A else codes[word]
+        if word == "in the search domain":
+            code = 0 if SEARCHED in query else 3
         found = code == 0 and kind == A
         answer = b"\xc0\x0c" + bytes([0, A, 0, 1, 0, 0, 0, 0, 0, 4]) + HERE if found else b""
         counts = bytes([0, 1, 0, int(found), 0, 0, 0, 0])
@@ -65,7 +75,7 @@ def cover(path: str, text: str) -> None:
 def run(plan: dict[str, Any], folder: str) -> dict[str, Any]:
     subprocess.run(["sh", "-ec", plan["network"]], check=True, stdout=subprocess.DEVNULL)
     cover(HOSTS, "127.0.0.1 localhost\n" + plan["hosts"])
-    cover(RESOLVER, "nameserver 127.0.0.1\noptions timeout:2 attempts:2\n" if plan["names"] else "")
+    cover(RESOLVER, f"nameserver 127.0.0.1\n{plan['resolver']}\n" if plan["names"] else "")
     if plan["names"]:
         NameServer(plan["names"]).start()
     with FakeAzure(folder, address="0.0.0.0", port=443) as azure:

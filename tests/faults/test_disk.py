@@ -49,6 +49,33 @@ def test_f32_f37_saving_fails(program: Program, host: str, step: str) -> None:
 
 
 @needs("strace")
+def test_f32_one_line_of_the_log(program: Program, host: str) -> None:
+    """What could not be kept is known to the log, in one line, and to nobody else."""
+    program.get(f"first-{host}")  # its sign-in is shared: what is saved then is one entry
+    log = os.path.join(program.home, "log")
+    calls = "rename,renameat,renameat2"
+    command = ["strace", "-f", "-o", "/dev/null", "-e", f"inject={calls}:error=ENOSPC"]
+    answer = run(program, command, host, ACR_CRED_DEBUG=log)
+    assert answer.login["ServerURL"] == host
+    with open(log, encoding="utf-8") as file:
+        lines = [line for line in file if "could not be saved" in line]
+    assert len(lines) == 1
+    assert host in lines[0]
+    assert program.unfinished() == []
+
+
+@needs("strace")
+def test_f38_nobody_reads_the_folder(program: Program, host: str) -> None:
+    """Neither a hit nor a miss looks through it: a hundred thousand files are as one."""
+    for _ in range(2):
+        calls = trace(program, host)
+        assert [
+            call for call in calls if f"{program.folder}/{host}@" in call.text or host in call.text
+        ]
+        assert not [c for c in calls if c.name.startswith("getdents") and program.folder in c.text]
+
+
+@needs("strace")
 @pytest.mark.parametrize("error", ["EIO", "ESTALE", "EACCES"])
 def test_f37_reading_fails(program: Program, host: str, error: str) -> None:
     """An entry that cannot be opened, looked at or read is a miss: one more exchange."""
@@ -92,6 +119,40 @@ UNPRIVILEGED = (
     *("setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "--no-new-privs"),
     *("--bounding-set=-all", "--inh-caps=-all"),
 )
+
+
+LEFT = {
+    "an entry and a lock": 'for f in "$C"/*; do chown 0:0 "$f"; chmod 600 "$f"; done',
+    "files without rights": 'for f in "$C"/*; do chown 0:0 "$f"; chmod 000 "$f"; done',
+    "the folder": 'chown 0:0 "$C"; chmod 700 "$C"',
+    "the folder above it": 'rm -r "$C"; chown 0:0 /mnt/home/.cache; chmod 700 /mnt/home/.cache',
+    "a folder in an entry's place": 'for f in "$C"/*; do rm "$f"; mkdir "$f"; done',
+}
+
+
+@needs("root", "unshare", "setpriv")
+@pytest.mark.parametrize("left", LEFT.values(), ids=LEFT)
+def test_f22_what_a_sudo_has_left(program: Program, host: str, left: str) -> None:
+    """Files of root's in a user's own cache are passed over: an answer each time, and no words."""
+    unprivileged = " ".join(UNPRIVILEGED)
+    script = f"""
+mount -t tmpfs -o mode=755 tmpfs /mnt
+install -m 644 "$SSL_CERT_FILE" /mnt/trusted.pem
+mkdir -m 700 /mnt/home
+chown 65532:65532 /mnt/home
+export SSL_CERT_FILE=/mnt/trusted.pem HOME=/mnt/home C=/mnt/home/.cache/docker-credential-acr-65532
+cd /
+{unprivileged} "$1" version >/dev/null || exit 77
+printf %s {host} | {unprivileged} "$@" >/dev/null
+[ -n "$(ls "$C")" ]
+{left}
+printf %s {host} | {unprivileged} "$@" >/dev/null
+exec {unprivileged} "$@"
+"""
+    answer = run(program, in_mounts(script), host)
+    if answer.code == 77:
+        pytest.skip("optional: other users may not run this environment")
+    assert answer.login["ServerURL"] == host
 
 
 @needs("root", "unshare", "setpriv")

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from tests.faults.tools import in_shell
+from tests.faults.test_disk import UNPRIVILEGED, in_mounts
+from tests.faults.tools import in_shell, needs, run
 from tests.stories.program import PATH, Answer, Program
 
 LIMITS = {
@@ -52,11 +53,27 @@ def test_f77_no_file_may_grow(program: Program, host: str) -> None:
     assert program.unfinished() == []
 
 
-def test_f77_no_more_processes(program: Program, host: str) -> None:
+@needs("root", "unshare", "setpriv")
+@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
+def test_f77_no_more_processes(program: Program, host: str, *, warm: bool) -> None:
     """Where no thread may be started, the kernel's alarm is the bound and the answer is given."""
-    if os.geteuid() == 0:
-        pytest.skip("optional: the limit does not bind root")
-    assert_whole(in_shell(program, "ulimit -u 1", host))
+    unprivileged = " ".join(UNPRIVILEGED).replace("65532", "65534")  # whose limit is nobody else's
+    first = f'printf %s {host} | {unprivileged} "$@" >/dev/null' if warm else ":"
+    script = f"""
+mount -t tmpfs -o mode=755 tmpfs /mnt
+install -m 644 "$SSL_CERT_FILE" /mnt/trusted.pem
+mkdir -m 777 /mnt/home
+export SSL_CERT_FILE=/mnt/trusted.pem HOME=/mnt/home
+cd /
+{unprivileged} "$1" version >/dev/null || exit 77
+{first}
+exec {unprivileged} prlimit --nproc=1 "$@"
+"""
+    answer = run(program, in_mounts(script), host)
+    if answer.code == 77:
+        pytest.skip("optional: other users may not run this environment")
+    assert_whole(answer)
+    assert answer.code == 0
 
 
 def test_f78_a_parent_with_threads(program: Program, host: str) -> None:

@@ -12,10 +12,16 @@ from tests.stories.program import PATH, Program, until
 
 
 @needs("strace")
-@pytest.mark.parametrize("error", ["ENOSYS", "ENOLCK", "EIO", "EPERM"])
+@pytest.mark.parametrize("error", ["ENOSYS", "ENOLCK", "EIO", "EPERM", "ESTALE", "EOPNOTSUPP"])
 def test_f34_no_lock_to_be_had(program: Program, host: str, error: str) -> None:
     """On a file system without locks it goes on without, at once, and puts no other lock in place."""
+    program.get(f"first-{host}")  # its sign-in is shared
+    began = time.monotonic()
+    usual = inject(program, f"usual-{host}", "flock", "delay_enter=0")
+    usually, began = time.monotonic() - began, time.monotonic()
     answer = inject(program, host, "flock", f"error={error}")
+    assert time.monotonic() - began < usually + 1
+    assert usual.login
     assert answer.login["ServerURL"] == host
     assert program.get(host) == answer, "it is kept all the same"
     left = {

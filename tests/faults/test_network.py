@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.faults.tools import SYSTEM_PATH, UNSHARE, in_namespaces, needs
+from tests.faults.tools import SYSTEM_PATH, UNSHARE, in_namespaces, needs, run
 from tests.stories.program import PATH, Answer, Program
 
 pytestmark = needs("root", "unshare")
@@ -44,6 +44,29 @@ def test_f46_no_metadata_service(program: Program, host: str, network: str) -> N
     assert seconds < (6 if network == DROPPED else 2.5), "and the start of the program"
 
 
+STORES = ["/etc/ssl/certs/ca-certificates.crt", "/usr/lib/ssl/cert.pem", "/etc/ssl/cert.pem"]
+
+
+def test_f55_the_systems_own_store(program: Program, host: str) -> None:
+    """A company's CA in the system's store is trusted without a variable; without it nobody is."""
+    unset = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"))
+    covered = [f'[ ! -e {path} ] || mount --bind "$HOME/ca.pem" {path}' for path in STORES]
+    with open(program.environ["SSL_CERT_FILE"], "rb") as given:
+        kept = given.read()
+    with open(os.path.join(program.home, "ca.pem"), "wb") as file:
+        file.write(kept)
+    command = [
+        "unshare",
+        "--mount",
+        "/bin/sh",
+        "-c",
+        "\n".join(["set -e", *covered, 'exec "$@"']),
+        "sh",
+    ]
+    assert run(program, command, host, **unset).login["ServerURL"] == host
+    assert program.get(f"other-{host}", **unset).reference == "tls-untrusted"
+
+
 RESOLVERS = {
     "dropped": DROPPED + "echo nameserver 10.9.8.1 >/mnt/resolv",
     "refused": "ip link set lo up\necho nameserver 127.0.0.1 >/mnt/resolv",
@@ -61,8 +84,14 @@ def test_f70_resolvers(program: Program, host: str, resolver: str) -> None:
     assert time.monotonic() - began < 9
 
 
-def inside(
-    program: Program, host: str, *, network: str = "", hosts: str = "", names: tuple[str, ...] = ()
+def inside(  # noqa: PLR0913  a network and its names
+    program: Program,
+    host: str,
+    *,
+    network: str = "",
+    hosts: str = "",
+    names: tuple[str, ...] = (),
+    resolver: str = "options timeout:2 attempts:2",
 ) -> tuple[Answer, float, list[str]]:
     """Run `get` for *host* where the fake Azure is on this very network: no proxy is in between.
 
@@ -77,6 +106,7 @@ def inside(
         "network": "ip link set lo up\n" + network,
         "hosts": hosts,
         "names": names,
+        "resolver": resolver,
         "command": [PATH, "get"],
         "given": host,
         "environ": environ,
@@ -145,6 +175,27 @@ def test_f70_names_that_do_not(program: Program, host: str, word: str) -> None:
     assert answer.reference == "name-not-found"
     assert seconds < 10
     assert kinds == []
+
+
+def test_f70_a_resolver_of_great_patience(program: Program, host: str) -> None:
+    """Half a minute and more for one name: nobody waits for it, though nothing can interrupt it."""
+    answer, seconds, kinds = inside(
+        program, host, names=("silence",), resolver="options timeout:30 attempts:5"
+    )
+    assert answer.reference == "name-not-found"
+    assert seconds < 10
+    assert kinds == []
+
+
+def test_f70_a_search_domain_that_answers(program: Program, host: str) -> None:
+    """Who answers for the name behind a search domain is held to the name that was meant."""
+    answer, _, kinds = inside(
+        program, host, names=("in the search domain",), resolver="search surprise.example"
+    )
+    assert answer.login["ServerURL"] == host
+    assert kinds == ["discovery", "sign-in", "exchange"], (
+        "its certificate is of the right name here"
+    )
 
 
 def test_f70_a_hosts_file_that_leads_here(program: Program, host: str) -> None:

@@ -11,8 +11,10 @@ import pytest
 from tests.azure import Delay, Hang, Status
 from tests.azure.az import install_az
 from tests.azure.faults import Fault
+from tests.entries import times_of as times_in
+from tests.entries import with_times
 from tests.faults.tools import LONG, long
-from tests.stories.program import PATH, SECONDS, Answer, Program, new_host
+from tests.stories.program import PATH, SECONDS, Answer, Program, new_host, until
 
 MANY = 200
 PATIENCE = 8.0  # seconds that a waiter waits before it asks whether the holder has stopped
@@ -63,6 +65,66 @@ def test_f73_two_hundred_over_twenty_hosts(program: Program, host: str) -> None:
     assert {answer.login["ServerURL"] for answer in answers} == set(hosts)
     assert program.azure.count("sign-in") <= 1 + busy
     assert program.azure.count("exchange") <= 20 * (1 + busy)
+
+
+def aged(program: Program, hosts: list[str], seconds_left: int = 0) -> None:
+    """Make the entries of *hosts* ageing ones, or old ones with so many seconds left."""
+    for host in hosts:
+        (path,) = program.entries(host)
+        with open(path, "rb") as file:
+            data = file.read()
+        issued, _, until_, expires = times_in(data)
+        times = [issued, issued, until_, expires]
+        if seconds_left:
+            now = int(time.time())
+            times = [now - 10_000, now - 5_000, now - 60, now + seconds_left]
+        with open(path, "wb") as file:
+            file.write(with_times(data, times))
+
+
+def test_f73_again_when_all_of_them_age(program: Program, host: str) -> None:
+    """The same two hundred at refresh time: twenty renewals, and nobody waits for one."""
+    hosts = [f"r{number}-{host}" for number in range(20)]
+    before = {name: program.get(name).secret for name in hosts}
+    aged(program, hosts)
+    program.azure.exchange_delay = 0.3
+    answers = storm(program, hosts * (MANY // 20))
+    assert {answer.login["ServerURL"] for answer in answers} == set(hosts)
+    until(lambda: all(program.exchanges(name) == 2 for name in hosts), 60)
+    until(lambda: not [name for name in program.files() if name.endswith(".renewing")], 60)
+    assert program.azure.count("exchange") == 40
+    assert program.azure.count("sign-in") == 1
+    after = {name: program.get(name).secret for name in hosts}
+    assert not set(before.values()) & set(after.values())
+    assert {answer.secret for answer in answers} <= {*before.values(), *after.values()}
+
+
+def test_f73_no_host_waits_for_another(program: Program, host: str) -> None:
+    """While one registry does not answer, those of the same identity do."""
+    program.azure.fault("exchange", Hang(), host=host)
+    stuck = program.asked(host)
+    until(lambda: program.exchanges(host))
+    answers = storm(program, [f"r{number}-{host}" for number in range(10)])
+    assert len({answer.secret for answer in answers}) == 10
+    assert stuck.poll() is None
+    assert program.azure.count("sign-in") == 1
+    stuck.terminate()
+    assert program.finish(stuck).reference == "stopped"
+
+
+@pytest.mark.parametrize("seconds_left", [0, 600], ids=["ageing", "old"])
+@pytest.mark.parametrize("fault", [Status(429), Status(500)], ids=str)
+def test_f74_the_server_fails_when_tokens_age(
+    program: Program, host: str, fault: Fault, seconds_left: int
+) -> None:
+    """Fifty callers get the token that they had, and the server hears of it three times."""
+    first = program.get(host)
+    aged(program, [host], seconds_left)
+    program.azure.fault("exchange", fault, host=host)
+    program.azure.forget()
+    assert set(storm(program, [host] * 50)) == {first}
+    until(lambda: program.exchanges(host) >= 2)
+    assert most_in(10, program, "exchange") <= 3
 
 
 FAILING: list[tuple[str, Fault, str]] = [

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from docker_credential_acr import __main__, helper_program, locks, transport, waiting_room
+from docker_credential_acr import __main__, addresses, helper_program, locks, transport, waiting_room
 from docker_credential_acr.methods import cli_program, managed_identity, sources
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -56,6 +56,7 @@ def test_every_test_exists() -> None:
 BUDGET = [
     ("standard input", __main__.STDIN_SECONDS),
     ("another process that signs in", locks.PATIENCE[".lock"]),
+    ("looking a name up", addresses.NAME_SECONDS),
     ("connecting to one address", transport.CONNECT_SECONDS),
     ("an answer, from Entra or a registry", transport.READ_SECONDS),
     ("the metadata service, in all", vars(managed_identity)["_METADATA_SECONDS"]),
