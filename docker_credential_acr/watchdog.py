@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Sentence = Callable[[], bytes]
 
 GRACE = 2.0  # seconds for an answer that is being written to a reader who has stopped reading
+_SOON = 0.1  # the same after a signal: whoever sent it waits for our end, not for that reader
 _BEHIND = 4  # seconds from the thread's turn to the alarm's
 _UNHEARD = b""  # there is nobody to say anything to
 _PIPES = (0o010000, 0o140000)  # kinds of file that tell when their reader ends: FIFO and socket
@@ -88,9 +89,12 @@ class Watchdog:
             return
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        ending = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        for number in ending:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, and sh's background jobs
                 signal.signal(number, lambda *_: None)
+        # A parent that blocks them in the thread that starts us hands that on, and means it for itself.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*ending, signal.SIGALRM))
         self._wakeup, self._alarm = reader, writer
         if self._changed.locked():
             self._changed.release()
@@ -127,25 +131,24 @@ class Watchdog:
                 self._changed.acquire(timeout=left)
             else:
                 told = self._told(left)
-        code = 1
+        code, patience = 1, GRACE if told is None else _SOON
         if not self._answering.acquire(blocking=False):
-            sleep(GRACE)
+            sleep(patience)
         elif told is not None:
-            self._say(told and self.host + told)
+            self._say(told and self.host + told, patience)
         elif self._last_answer is not None:
             code = 0 if self._write(1, self._last_answer) else 1
         else:
-            self._say(self.host + self._sentence())
+            self._say(self.host + self._sentence(), patience)
         for act in list(self.at_end):  # after the answer: a file system may hang here
             with suppress(Exception):  # whatever it is: the process must end
                 act()
         os._exit(code)
 
-    def _say(self, sentence: bytes) -> None:
-        if not self.out_is_for_answers:
-            self._write(1, sentence)
-        if self.out_is_for_answers or not one_stream():
-            self._write(2, sentence)
+    def _say(self, sentence: bytes, patience: float) -> None:
+        for descriptor in (2,) if self.out_is_for_answers else (1,) if one_stream() else (1, 2):
+            if _has_room(descriptor, patience):
+                self._write(descriptor, sentence)
 
     def _told(self, left: float) -> bytes | None:
         """Wait for *left* seconds at most; return what is to be said of a signal or a client's end."""
@@ -159,6 +162,18 @@ class Watchdog:
         if found.get(1, 0) & (POLLERR | POLLHUP):
             return _UNHEARD
         return STOPPED if found and os.read(self._wakeup, 1) != b"\0" else None
+
+
+def _has_room(descriptor: int, seconds: float) -> bool:
+    """Tell whether a sentence can be written within *seconds*: a full pipe that nobody reads takes none."""
+    if os.name == "nt":  # where only sockets can be asked
+        return True
+    try:
+        from select import select  # noqa: PLC0415  a shared library in some builds of Python
+
+        return bool(select([], [descriptor], [], seconds)[1])
+    except (OSError, ValueError, ImportError):  # closed: writing tells; or no room for that library
+        return True
 
 
 def one_stream() -> bool:

@@ -1,5 +1,7 @@
 """The watchdog: it ends the process when nobody else can, and never writes over an answer."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -98,3 +100,61 @@ def test_only_one_answer() -> None:
     """The second of two answers is not written."""
     code, out, _ = run("w = Watchdog(9, b''); w.answer(b'one\\n'); w.answer(b'two\\n')")
     assert (code, out) == (0, b"one\n")
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals")
+ANSWERING = "w.answer(b'x' * 2**20)"
+SIGNALLED = "import os, signal; os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)"
+
+
+def full_pipe() -> tuple[int, int]:
+    """A pipe that takes nothing more, and nobody reads it."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    for size in (4096, 1):
+        try:
+            while True:
+                os.write(writer, b"x" * size)
+        except BlockingIOError:
+            continue
+    os.set_blocking(writer, True)
+    return reader, writer
+
+
+@posix
+@pytest.mark.parametrize("late", [False, True], ids=["signal", "time is up"])
+@pytest.mark.parametrize("doing", [ANSWERING, "time.sleep(60)"], ids=["answering", "waiting"])
+def test_nobody_reads(doing: str, *, late: bool) -> None:
+    """A pipe that is full holds nobody who is to end, and what has to be cleared away is."""
+    reader, writer = full_pipe()
+    script = f"""
+w = Watchdog({0.2 if late else 60}, b'late\\n')
+w.at_end.append(lambda: os.write(2, b'cleared'))
+w.watch_signals()
+os.write(2, b'ready ')
+{doing}
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", BEGIN + script], stdout=writer, stderr=subprocess.PIPE
+    )
+    with process:
+        assert process.stderr is not None
+        assert process.stderr.read(6) == b"ready "
+        began = time.monotonic()
+        if not late:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 1
+        seconds = time.monotonic() - began
+        assert process.stderr.read().endswith(b"cleared")
+    os.close(reader)
+    os.close(writer)
+    assert seconds < (5 if late else 1)
+
+
+@posix
+def test_signals_that_a_parent_has_blocked() -> None:
+    """What starts us may have blocked them for itself; a program inherits that and could not be stopped."""
+    block = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})"
+    script = f"{block}\nw = Watchdog(9, b'late\\n'); w.watch_signals()\n{SIGNALLED}"
+    code, out, _ = run(script)
+    assert (code, out.rpartition(b"[")[2]) == (1, b"stopped]\n")
