@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from dataclasses import dataclass
 
 from docker_credential_acr.deadline import Deadline, doing
@@ -23,6 +24,8 @@ _GRACE = 0.3  # seconds for the pipes of a program that has ended
 _running: set["subprocess.Popen[bytes]"] = set()
 _starting = threading.Lock()  # held until a program that has been started is among them
 _stopped: dict[int, bool] = {}  # threads that are starting one -> whether they are to stop
+_ending = threading.Event()  # set by end_all: this process is about to end
+_END_SECONDS = 2.0  # that it takes at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def run(  # noqa: PLR0913, PLR0917  a process has that many sides
         code = None
     finally:
         end(process)
+    _stay_if_ending()
     return Result(None if len(out) > largest else code, bytes(out), bytes(err[:LARGEST]))
 
 
@@ -102,20 +106,35 @@ def _started(
     _stopped[me] = False
     try:
         with _starting:
-            process = subprocess.Popen(
-                arguments,
-                stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=os.environ.get("SYSTEMROOT") if os.name == "nt" else "/",
-                env=environment(environ),
-                start_new_session=True,
-            )
-            _running.add(process)
+            if not _ending.is_set():
+                process = _opened(arguments, environ, asked=asked)
+                _running.add(process)
+                return process
     finally:
         if _stopped.pop(me):
             raise KeyboardInterrupt
-    return process
+    _stay_if_ending()
+    raise KeyboardInterrupt
+
+
+def _opened(
+    arguments: list[str], environ: "Mapping[str, str]", *, asked: bool
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        arguments,
+        stdin=subprocess.PIPE if asked else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=os.environ.get("SYSTEMROOT") if os.name == "nt" else "/",
+        env=environment(environ),
+        start_new_session=True,
+    )
+
+
+def _stay_if_ending() -> None:
+    """Do nothing more: whoever ends our children ends us next, and nobody may take that for a failure."""
+    if _ending.is_set():
+        time.sleep(_END_SECONDS)
 
 
 def stop(*_: object) -> None:
@@ -200,7 +219,8 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def end_all() -> None:
-    """End every program that is still running, or just starting: for the watchdog."""
+    """End every program that is still running, or just starting, and start no other: we end, too."""
+    _ending.set()
     held = _starting.acquire(timeout=_GRACE)
     for process in list(_running):
         end(process)
