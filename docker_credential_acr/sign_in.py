@@ -5,6 +5,7 @@ exchanges. A token for Azure Resource Manager could manage the subscription and 
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import time
@@ -32,6 +33,7 @@ from docker_credential_acr.settings import RegistrySettings
 from docker_credential_acr.verification import verified
 
 _ENTRA_SECONDS = 300  # what a shared Entra token must have left
+_DAY = 24 * 3600  # no entry lives longer; a managed identity's token does, by five minutes
 _UNSETTLED_SECONDS = 60  # until a new password is known everywhere, or somebody can be asked again
 
 
@@ -63,7 +65,9 @@ class _Errand:
     def for_arm(self) -> bool:
         cloud = self.chosen.cloud  # in a cloud of the settings both may be the same
         arm = (cloud.for_arm or "").rstrip("/")
-        return self.audience != cloud.registry_audience or self.audience.rstrip("/") == arm
+        named = self.audience.lower().startswith("https://management.")  # as all of them are
+        known = self.audience == cloud.registry_audience
+        return named or not known or self.audience.rstrip("/") == arm
 
     @property
     def identity(self) -> bytes:
@@ -169,7 +173,8 @@ def _exchanged(errand: _Errand) -> RegistryToken:
         try:
             return _traded(errand, shared)
         except RegistryRefused as refusal:
-            if refusal.reference != "registry-refused":  # a network rule minds no token
+            # A network rule minds no token; and where many registries refuse, not each costs a sign-in.
+            if refusal.reference != "registry-refused" or _is_new(errand):
                 raise
             log.debug("%s: the shared Entra token was refused, signing in anew", errand.chosen.host)
     try:
@@ -241,6 +246,13 @@ def _shared_answer(errand: _Errand) -> bytes | None:
     return entry.answer(folder.path, IDENTITY, errand.identity, time()) if folder else None
 
 
+def _is_new(errand: _Errand) -> bool:
+    """Tell whether the shared token was got a moment ago, so that another one would be no better."""
+    folder, name = errand.who.folder, entry.file_name(IDENTITY, errand.identity)
+    found = entry.version(os.path.join(folder.path, name)) if folder else None
+    return found is not None and 0 <= time() - found[0] / 1e9 < cache.FAILURE_SECONDS
+
+
 def _token(answer: bytes) -> EntraToken:
     found = json.loads(b"{" + answer)
     return EntraToken(Secret(found["Secret"]), found["Username"] or None)
@@ -252,6 +264,7 @@ def _share(errand: _Errand, token: EntraToken) -> None:
     issued, expires = claims.get("iat"), claims.get("exp")
     if type(issued) is not int or type(expires) is not int:
         return
+    expires = min(expires, issued + _DAY)
     until = expires - _ENTRA_SECONDS
     answer = cache.rendered(token.tenant or "", token.secret.reveal())
     identity = errand.identity

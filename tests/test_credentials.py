@@ -108,6 +108,11 @@ class Person:
             assert "CANARY" not in str(content)
             path.write_text(json.dumps(content | {"at": at}))
 
+    def date_shared_token(self, at: float) -> None:
+        """Let the shared Entra token have been got at another time."""
+        (path,) = self.folder.glob(f"{cache.IDENTITY}@*[0-9a-f]")
+        os.utime(path, (at, at))
+
     def on_disk(self) -> bytes:
         return b"".join(path.read_bytes() for path in self.home.rglob("*") if path.is_file())
 
@@ -325,14 +330,18 @@ class TestSharing:
         assert not [token for token in issued if token[-40:].encode() in written]
 
     @pytest.mark.parametrize("end", ["", "/"])
-    def test_not_in_a_cloud_that_knows_no_other_audience(self, person: Person, end: str) -> None:
+    @pytest.mark.parametrize("told", [True, False], ids=["as the endpoint", "by its name"])
+    def test_not_in_a_cloud_that_knows_no_other_audience(
+        self, person: Person, end: str, *, told: bool
+    ) -> None:
         person.azure.authorities.add("login.factory.example")
         host = new_host("cr.factory.example")
         person.azure.registry(host)
         person.settings(
             '[clouds.factory]\nsuffix = "cr.factory.example"\n'
             'authority = "https://login.factory.example"\n'
-            f'arm_endpoint = "{ARM}{end}"\naudience = "{ARM}{end}"\n'
+            + (f'arm_endpoint = "{ARM}{end}"\n' if told else "")
+            + f'audience = "{ARM}{end}"\n'
         )
         person.token(host)
         (sent,) = (r.form["access_token"] for r in person.azure.requests if r.kind == "exchange")
@@ -342,6 +351,7 @@ class TestSharing:
     def test_one_that_a_registry_refuses_is_replaced(self, person: Person) -> None:
         """A permission given a minute ago is in new tokens only."""
         person.token(new_host())
+        person.date_shared_token(time.time() - cache.FAILURE_SECONDS)
         host = new_host()
         person.azure.fault("exchange", Status(401), times=1, host=host)
         person.token(host)
@@ -351,11 +361,34 @@ class TestSharing:
 
     def test_a_registry_that_refuses_the_new_one_too_is_believed(self, person: Person) -> None:
         person.token(new_host())
+        person.date_shared_token(time.time() - cache.FAILURE_SECONDS)
         host = new_host()
         person.azure.fault("exchange", Status(401), host=host)
         assert isinstance(person.failure(host), RegistryRefused)
         assert person.azure.count("sign-in") == 2
         assert sum(r.kind == "exchange" and r.host == host for r in person.azure.requests) == 2
+
+    def test_registries_that_refuse_do_not_cost_a_sign_in_each(self, person: Person) -> None:
+        """A token got a moment ago is refused for what it is: another one would be, too."""
+        for host in [new_host() for _ in range(8)]:
+            person.azure.fault("exchange", Status(401), host=host)
+            assert person.failure(host).reference == "registry-refused"
+        assert person.azure.count("sign-in") == 1
+        assert person.azure.count("exchange") == 8
+
+    @pytest.mark.parametrize("life", [86_400, 86_700, 28 * 3600])
+    def test_one_that_lives_for_more_than_a_day_is_shared(self, person: Person, life: int) -> None:
+        """A managed identity's token lives for 24 hours and five minutes, others up to 28 hours."""
+        person.azure._directory.token_life = life  # noqa: SLF001  no switch of the fake's
+        person.token(new_host())
+        person.token(new_host())
+        assert person.azure.count("sign-in") == 1
+
+    def test_fifty_registries_cost_one_sign_in(self, person: Person) -> None:
+        for host in [new_host() for _ in range(50)]:
+            person.token(host)
+        assert person.azure.count("sign-in") == 1
+        assert person.azure.count("exchange") == 50
 
     def test_one_that_is_nearly_over_is_not_shared(self, person: Person) -> None:
         person.azure._directory.token_life = 200  # noqa: SLF001  no switch of the fake's
