@@ -6,6 +6,8 @@ from time import time
 from docker_credential_acr import cache, entry
 from docker_credential_acr.private_files import Folder
 
+_DIGITS = 16  # of a time, at most
+
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
@@ -23,7 +25,10 @@ class Remembered:
         if data is None or not data.startswith(begins):
             return None
         until, _, text = data[len(begins) :].decode("utf-8", "replace").partition("\n")
-        return text if until.isdecimal() and time() < int(until) else None
+        known = (
+            until.isdecimal() and len(until) < _DIGITS
+        )  # a crash of the machine may leave anything
+        return text if known and time() < int(until) else None
 
     def remember(self, name: str, text: str, seconds: float) -> None:
         """Keep *text* as *name* for *seconds*; a folder that cannot be written to keeps nothing."""

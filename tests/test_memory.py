@@ -51,7 +51,8 @@ def test_it_is_lost_without_harm(memory: Remembered) -> None:
     (path,) = [path for path in files(memory) if os.path.basename(path).startswith(cache.MEMORY)]
     with open(path, "rb") as file:
         whole = file.read()
-    for spoilt in (b"", whole[:20], whole.replace(b"azure-cli", b"\xff"), b"x" * 70_000):
+    digits = whole.replace(b"\nazure-cli", b"1" * 5_000 + b"\nazure-cli")
+    for spoilt in (b"", whole[:20], whole.replace(b"azure-cli", b"\xff"), b"x" * 70_000, digits):
         with open(path, "wb") as file:
             file.write(spoilt)
         assert memory.recall("method") in (None, "\ufffd")
