@@ -37,7 +37,8 @@ def _claim(path: str) -> bool:
         os.close(os.open(path, flags, 0o600))
     except FileExistsError:
         # Two that find it stale at once may both go on; the second one's process then finds a fresh entry.
-        if time.time() - os.lstat(path).st_mtime < _STALE_SECONDS:
+        # One of tomorrow is stale, too: the clock was set back since.
+        if abs(time.time() - os.lstat(path).st_mtime) < _STALE_SECONDS:
             return False
         os.unlink(path)
         return _claim(path)
@@ -51,9 +52,15 @@ def _program() -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without what steers Python; a frozen program unpacks itself anew."""
-    given = given_libraries(os.environ).items()
-    clean = {name: value for name, value in given if not name.startswith("PYTHON")}
+    """Return the environment without what steers Python; a frozen program unpacks itself anew.
+
+    Of PYTHONPATH stays the folder that this package came from, if it is there (``pip install --target``).
+    """
+    given = given_libraries(os.environ)
+    clean = {name: value for name, value in given.items() if not name.startswith("PYTHON")}
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if here in given.get("PYTHONPATH", "").split(os.pathsep):
+        clean["PYTHONPATH"] = here
     if getattr(sys, "frozen", False):
         clean["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
     return clean
