@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.azure import Delay, Hang, Status
+from tests.azure import Delay, Hang, Reset, Status
 from tests.azure.az import install_az
 from tests.azure.faults import Fault
 from tests.entries import times_of as times_in
 from tests.entries import with_times
 from tests.faults.tools import LONG, long
+from tests.stories.node import CLIENT, TENANT, request
 from tests.stories.program import PATH, SECONDS, Answer, Program, new_host, until
 
 MANY = 200
@@ -155,6 +156,132 @@ def test_f74_entra_fails_for_twenty_hosts(program: Program, host: str) -> None:
     answers = storm(program, [f"r{number}-{host}" for number in range(20)])
     assert {answer.reference for answer in answers} == {"entra-unavailable"}
     assert most_in(10, program, "sign-in") <= 3
+
+
+def kubelets(program: Program, requests: list[str]) -> list[str]:
+    """One call of the kubelet's for each of *requests*, at once; the references of their failures."""
+    with ThreadPoolExecutor(8) as crowd:
+        answers = crowd.map(lambda asked: program.run("kubelet", stdin=asked), requests)
+        return [answer.err.decode().rpartition("[")[2][:-2] for answer in answers]
+
+
+@pytest.mark.parametrize("kind", ["exchange", "sign-in"])
+@pytest.mark.parametrize("who", ["node", "pod"])
+def test_f74_kubelets_while_the_server_fails(
+    program: Program, host: str, who: str, kind: str
+) -> None:
+    """A node with twenty pods to start, whether it signs in or each pod by a token of its own."""
+    members: dict[str, object] = {}
+    subject = "system:serviceaccount:team:app"
+    if who == "pod":
+        program.azure.add_federated_credential(program.azure.client_id, subject=subject)
+        annotations = {CLIENT: program.azure.client_id, TENANT: program.azure.tenant}
+        members["serviceAccountAnnotations"] = annotations
+    program.azure.fault(kind, Status(500))
+    asked = []
+    for _ in range(20):
+        if who == "pod":
+            token = program.azure.federated_assertion(subject=subject, uid="uid-team")
+            members["serviceAccountToken"] = token
+        asked.append(request(f"{host}/app", **members))
+    found = kubelets(program, asked)
+    assert set(found) <= {"registry-unavailable", "entra-unavailable"}
+    assert len(found) == 20
+    assert most_in(10, program, kind) <= 3
+
+
+@pytest.mark.parametrize("source", ["token_env", "token_command"])
+def test_f74_callers_whom_only_their_token_tells_apart(
+    program: Program, host: str, source: str
+) -> None:
+    """Each subject hears of its own failure; what many of one subject ask is asked a few times."""
+    path = os.path.join(program.home, "token")
+    program.own.add(path)
+    named = {"token_env": '"ID_TOKEN"', "token_command": f'["/bin/cat", "{path}"]'}
+    program.settings(f'[defaults]\nmethod = "federated-token"\n{source} = {named[source]}\n')
+    token = program.azure.federated_assertion()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(token)
+    program.azure.fault("exchange", Status(500))
+    answers = storm(program, [host] * 12, ID_TOKEN=token)
+    assert {answer.reference for answer in answers} == {"registry-unavailable"}
+    assert most_in(10, program, "exchange") <= 3
+    other = program.azure.federated_assertion(subject="nobody")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(other)
+    assert program.get(host, ID_TOKEN=other).reference == "assertion-refused"
+
+
+def test_f74_a_method_that_fails_where_a_login_was_kept(program: Program, host: str) -> None:
+    """After `docker logout` the method answers again; a crowd does not hammer it either."""
+    assert program.store(host, "robot", "CANARY-kept").code == 0
+    program.secrets.add("CANARY-kept")
+    program.azure.fault("exchange", Status(500))
+    assert program.get(host).secret == "CANARY-kept"
+    assert program.azure.count("exchange") == 0
+    program.erase(host)
+    answers = storm(program, [host] * 12)
+    assert {answer.reference for answer in answers} == {"registry-unavailable"}
+    assert most_in(10, program, "exchange") <= 3
+
+
+LEFT = {"expired": -60, "about to expire": 30, "old": 600}  # seconds
+
+
+@pytest.mark.parametrize("left", LEFT.values(), ids=LEFT)
+def test_f73_a_crowd_at_the_end_of_a_tokens_life(program: Program, host: str, left: int) -> None:
+    """Whoever comes when the token is over waits for one renewal, and all get the new one."""
+    first = program.get(host).secret
+    near_its_end(program, host, left)
+    program.azure.exchange_delay = 0.3
+    began = time.monotonic()
+    answers = storm(program, [host] * 30)
+    busy = time.monotonic() - began > PATIENCE  # then a waiter may rightly think the holder stopped
+    assert answers[0].secret != first
+    assert len(set(answers)) <= 1 + busy
+    assert program.exchanges(host) <= 2 + busy
+    assert program.azure.count("sign-in") == 1
+
+
+def near_its_end(program: Program, host: str, left: int) -> None:
+    """Let the entry of *host* have so many seconds left."""
+    (path,) = program.entries(host)
+    now = int(time.time())
+    with open(path, "rb") as file:
+        data = with_times(file.read(), [now - 10_000, now - 1, now - 1, now + left])
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Status(429, {"Retry-After": "60"}), Status(500), Status(401), Status(403), Reset()],
+    ids=str,
+)
+def test_f74_a_crowd_with_an_old_token_while_the_server_fails(
+    program: Program, host: str, fault: Fault
+) -> None:
+    """All of them are served the old one, in silence, and the server hears of two or three."""
+    first = program.get(host)
+    near_its_end(program, host, 600)
+    program.azure.forget()
+    program.azure.fault("exchange", fault, host=host)
+    answers = storm(program, [host] * 10)
+    assert set(answers) == {first}
+    assert program.exchanges(host) <= 3
+
+
+def test_f74_a_crowd_while_throttled_for_a_moment(program: Program, host: str) -> None:
+    """Retry-After that fits is waited for by one of them, and the others wait for that one."""
+    program.azure.fault("exchange", Status(429, {"Retry-After": "2"}), times=1, host=host)
+    program.azure.fault("sign-in", Status(429, {"Retry-After": "1"}), times=1)
+    began = time.monotonic()
+    answers = storm(program, [host] * 20)
+    busy = time.monotonic() - began > PATIENCE
+    assert all(answer.login for answer in answers)
+    assert len(set(answers)) <= 1 + busy
+    assert program.exchanges(host) <= 2 + busy
+    assert program.azure.count("sign-in") <= 2 + busy
 
 
 @pytest.mark.parametrize(("kind", "fault", "reference"), FAILING if LONG else FAILING[1:2])
