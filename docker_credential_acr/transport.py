@@ -11,6 +11,7 @@ import os
 import random
 import socket
 import ssl
+import stat
 import sys
 import time
 
@@ -269,9 +270,14 @@ def check_trust_variables() -> None:
         if not path or (name != "SSL_CERT_FILE" and os.path.isdir(path)):
             continue
         try:
-            with open(path, "rb") as file:
-                if file.read(1):
-                    continue
+            if stat.S_ISFIFO(
+                os.stat(path).st_mode
+            ):  # it gives what it has once, if anybody writes to it
+                problem = "is a pipe"
+            else:
+                with open(path, "rb") as file:
+                    if file.read(1):
+                        continue
                 problem = "is empty"
         except OSError as error:
             problem = (error.strerror or "cannot be read").lower()

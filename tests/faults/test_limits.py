@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -131,3 +132,22 @@ def test_f78_a_thousand_descriptors(program: Program, host: str, *, warm: bool) 
         for descriptor in (null, *copies):
             os.close(descriptor)
     assert program.note(("get",), Answer(found.returncode, found.stdout, found.stderr)).login
+
+
+@pytest.mark.xfail(reason="the alarm of the fast staircase stays blocked", strict=True)
+def test_f78_a_parent_that_has_blocked_the_alarm(program: Program) -> None:
+    """A mask of signals is inherited, too: standard input is waited for no longer than five seconds."""
+    code = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM}); "
+    code += "os.execv(sys.argv[1], sys.argv[1:])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, PATH, "get"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=program.environ,
+    )
+    with process:
+        try:
+            process.wait(8)
+        finally:
+            process.kill()

@@ -615,7 +615,7 @@ def test_proxy_password_is_not_shown(program: Program, host: str) -> None:
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-@pytest.mark.parametrize("kind", ["missing", "empty", "directory"])
+@pytest.mark.parametrize("kind", ["missing", "empty", "directory", "pipe"])
 def test_f56_trust_variables(program: Program, host: str, variable: str, kind: str) -> None:
     """A variable that names no CA file is named, instead of trusting something else or nothing."""
     path = os.path.join(program.home, kind)
@@ -623,6 +623,8 @@ def test_f56_trust_variables(program: Program, host: str, variable: str, kind: s
         open(path, "wb").close()
     if kind == "directory":
         os.mkdir(path)
+    if kind == "pipe":
+        os.mkfifo(path)
     answer = program.get(host, **{variable: path})
     if kind == "directory" and variable != "SSL_CERT_FILE":
         assert answer.code in (0, 1)  # requests takes folders; an empty one trusts nobody more
