@@ -1,5 +1,6 @@
 """Renewal in the background, where something is in its way: who asked has been answered all the same."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,8 +13,11 @@ import pytest
 
 from tests.azure import Garbage, Hang, Reset, SelfSigned, Status
 from tests.azure.faults import Fault
+from tests.entries import times_of
 from tests.faults.test_disk import in_mounts
+from tests.faults.test_storms import near_its_end
 from tests.faults.tools import inject, needs, run
+from tests.stories.node import request
 from tests.stories.program import PATH, Answer, Program, until
 from tests.stories.test_refresh_ahead import age, entry, markers
 
@@ -124,6 +128,76 @@ def test_a_folder_that_nobody_can_write_to(program: Program, host: str) -> None:
         assert run(program, in_mounts(script), host) == first
     assert markers(program) == []
     assert program.exchanges(host) == 1
+
+
+def never_ages(path: str) -> bool:
+    """Whether there is no time at which another process would renew the entry at *path*."""
+    with open(path, "rb") as file:
+        issued, ages, until_, expires = times_of(file.read())
+    assert issued < until_ < expires
+    return ages == until_
+
+
+INLINE = {
+    "the settings": ('method = "client-secret"\nrefresh = "inline"\n', {}),
+    "the variable": ('method = "client-secret"\n', {"ACR_CRED_REFRESH": "inline"}),
+    "the variable before the settings": (
+        'method = "client-secret"\nrefresh = "background"\n',
+        {"ACR_CRED_REFRESH": "inline"},
+    ),
+    "a command": ('method = "client-secret"\nclient_secret_command = ["/bin/cat", "{}"]\n', {}),
+}
+
+
+@pytest.mark.parametrize("who", INLINE)
+def test_inline(program: Program, host: str, who: str) -> None:
+    """Where somebody wants it so, or might be asked something, nothing is done behind his back."""
+    text, changes = INLINE[who]
+    secret = os.path.join(program.home, "secret")
+    with open(secret, "w", encoding="utf-8") as file:
+        file.write(program.azure.client_secret)
+    program.own.add(secret)
+    program.settings(f'[registries."{host}"]\n' + text.replace("{}", secret))
+    first = program.get(host, **changes)
+    (path,) = program.entries(host)
+    assert never_ages(path)
+    assert program.get(host, **changes) == first
+
+
+def test_background_is_what_others_get(program: Program, host: str) -> None:
+    program.settings(f'[registries."{host}"]\nrefresh = "inline"\n')
+    program.get(host, ACR_CRED_REFRESH="background")
+    (path,) = program.entries(host)
+    assert not never_ages(path)
+
+
+def test_the_kubelet_is_inline(program: Program, host: str) -> None:
+    assert program.run("kubelet", stdin=request(f"{host}/app")).code == 0
+    (path,) = program.entries(host)
+    assert never_ages(path)
+
+
+@pytest.mark.parametrize("verb", ["get", "kubelet"])
+def test_out_of_time_with_an_old_token(program: Program, host: str, verb: str) -> None:
+    """Where everything hangs, the watchdog hands out the old token, whole and in silence."""
+
+    def ask(**changes: str) -> Answer:
+        return program.run(verb, stdin=host if verb == "get" else request(host + "/a"), **changes)
+
+    first = ask()
+    near_its_end(program, host, 600)
+    program.azure.fault("tls", Hang(), host=host)
+    began = time.monotonic()
+    answer = ask(ACR_CRED_TIMEOUT="5")
+    assert 4 < time.monotonic() - began < 9
+    if verb == "get":
+        assert answer == first
+    else:
+        assert answer.code == 0
+        assert answer.err == b""
+        assert json.loads(answer.out)["auth"] == json.loads(first.out)["auth"]
+    near_its_end(program, host, 30)
+    assert ask(ACR_CRED_TIMEOUT="5").code == 1, "never one that ends in the client's hands"
 
 
 FAILING: list[tuple[str, Fault]] = [

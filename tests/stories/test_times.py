@@ -188,6 +188,24 @@ def test_v37_short_lived_tokens(program: Program, host: str) -> None:
     assert program.exchanges(host) == 2
 
 
+@pytest.mark.parametrize("min_ttl", [60, 900, 10_800])
+def test_min_ttl(program: Program, host: str, min_ttl: int) -> None:
+    """A token with so many seconds left is served, one with less is renewed first."""
+    program.settings(f"[defaults]\nmin_ttl = {min_ttl}\n")
+    now = int(time.time())
+    token = kept(program, host, iat=now - 60, exp=now + min_ttl + 20)
+    assert program.get(host).secret == token
+    token = kept(program, host, iat=now - 60, exp=now + min_ttl - 2)
+    assert program.get(host).secret != token
+    assert program.exchanges(host) == 1
+
+
+@pytest.mark.parametrize("text", ["0", "59", "10801", "-1", "900.0", "true", '"900"', "nan"])
+def test_min_ttl_that_is_none(program: Program, host: str, text: str) -> None:
+    program.settings(f"[defaults]\nmin_ttl = {text}\n")
+    assert program.get(host).reference == "settings-invalid"
+
+
 def test_f41_clock_set_back(program: Program, host: str) -> None:
     """A token cached while the clock was an hour ahead is not served after it was corrected."""
     now = int(time.time())
