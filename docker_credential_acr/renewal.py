@@ -70,30 +70,26 @@ def _spawn(command: list[str]) -> None:
     """Start *command* in a session of its own with none of our descriptors, and do not wait for it.
 
     A client that reads our output until its end must not wait for the renewal, so every descriptor
-    that we were given is closed in the child, not only those of ours.
+    that we were given stays with us, not only those of ours.
     """
     if os.name == "nt":
         from docker_credential_acr import child  # noqa: PLC0415  no posix_spawn on Windows
 
         child.start_detached(command, _environment())
         return
+    _hand_nothing_on()
     null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
-    given = [(os.POSIX_SPAWN_CLOSE, number) for number in _inherited()]
-    actions = null + given
     try:
-        os.posix_spawn(command[0], command, _environment(), file_actions=actions, setsid=True)
+        os.posix_spawn(command[0], command, _environment(), file_actions=null, setsid=True)
     except NotImplementedError:  # a system without that flag; a group of its own is the next best
-        os.posix_spawn(command[0], command, _environment(), file_actions=actions, setpgroup=0)
+        os.posix_spawn(command[0], command, _environment(), file_actions=null, setpgroup=0)
 
 
-def _inherited() -> list[int]:
-    """Return the descriptors from 3 on that a child would inherit."""
-    found = []
+def _hand_nothing_on() -> None:
+    """Mark every descriptor from 3 on, so that a child does not inherit it; this process ends anyway."""
     for name in os.listdir("/dev/fd"):
-        number = int(name)
         try:
-            if number > 2 and os.get_inheritable(number):  # noqa: PLR2004  standard streams
-                found.append(number)
+            if int(name) > 2:  # noqa: PLR2004  standard streams
+                os.set_inheritable(int(name), False)  # noqa: FBT003  its signature
         except OSError:  # the listing's own
             continue
-    return found

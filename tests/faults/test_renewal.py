@@ -287,6 +287,22 @@ def test_its_surroundings_and_its_end(program: Program, host: str) -> None:
 
 
 @on_linux
+def test_descriptors_beyond_the_limit(program: Program, host: str) -> None:
+    """Opened before the limit was lowered, they are not handed on either, and do not prevent a renewal."""
+    first = program.get(host)
+    aged = age(program, host)
+    program.azure.exchange_delay = 2
+    try:
+        began = time.monotonic()
+        command = ["bash", "-c", 'exec 200>&1; ulimit -n 64; exec "$@"', "bash"]
+        assert run(program, command, host) == first
+        assert time.monotonic() - began < 2
+        until(lambda: entry(program, host) != aged and not markers(program))
+    finally:
+        program.azure.exchange_delay = 0
+
+
+@on_linux
 def test_it_can_be_stopped(program: Program, host: str) -> None:
     """A machine that shuts down does not wait for it."""
     program.get(host)

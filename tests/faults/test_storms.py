@@ -243,6 +243,16 @@ def test_f73_a_crowd_at_the_end_of_a_tokens_life(program: Program, host: str, le
     assert program.azure.count("sign-in") == 1
 
 
+@pytest.mark.xfail(reason="who waits takes no token that is older than it should be", strict=True)
+def test_f73_a_crowd_whose_tokens_are_old_when_they_come(program: Program, host: str) -> None:
+    """Where a token lives for less than ``min_ttl`` whoever waited takes what was just fetched."""
+    program.azure.registry(host).token_life = 600
+    program.azure.exchange_delay = 0.3
+    answers = storm(program, [host] * 12)
+    assert all(answer.login for answer in answers)
+    assert program.exchanges(host) <= 4
+
+
 def near_its_end(program: Program, host: str, left: int) -> None:
     """Let the entry of *host* have so many seconds left."""
     (path,) = program.entries(host)
