@@ -57,13 +57,16 @@ def host() -> str:
 
 
 @pytest.fixture
-def program(azure: FakeAzure, bare: str) -> Iterator[Program]:
+def program(
+    azure: FakeAzure, bare: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Program]:
     """The installed program with a service principal; no secret ends in a wrong place."""
     if not os.access(PATH, os.X_OK):
         pytest.fail("docker-credential-acr is not installed beside this Python")
     environ = {
         "PATH": "/usr/bin:/bin",
         "HOME": bare,
+        "TMPDIR": str(tmp_path_factory.mktemp("temporary")),
         **azure.environ(),
         **azure.service_principal_environ(),
     }

@@ -40,7 +40,8 @@ def programs(
 
     def new() -> Program:
         home = str(tmp_path_factory.mktemp("home"))
-        environ = {"PATH": "/usr/bin:/bin", "HOME": home}
+        temporary = str(tmp_path_factory.mktemp("temporary"))
+        environ = {"PATH": "/usr/bin:/bin", "HOME": home, "TMPDIR": temporary}
         environ |= azure.environ() | azure.service_principal_environ()
         made.append(Program(home, azure, environ))
         return made[-1]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.stories.canary import CHILD
 from tests.stories.program import Answer, Program, until
 
 REQUIRED = "differential" in os.environ.get("ACR_TESTS_REQUIRE", "").split(",")
@@ -192,6 +193,7 @@ def script(program: Program, name: str, does: str) -> Script:
                 verb=$1 notes={notes}
                 given=$notes/$$.stdin
                 cat >"$given"
+                {{ printf '%s\\n' "$0" "$@"; env; }} >"$notes/$$.child"
                 printf %s "$ACR_CRED_NESTED" >"$notes/$$.nested"
                 printf %s "$1" >"$notes/$$.verb"
                 """)
@@ -218,4 +220,5 @@ esac
 def own(program: Program, helper: Script) -> None:
     """Tell the search for secrets that the test's helper was given them."""
     for name in os.listdir(helper.notes):
-        program.own.add(os.path.join(helper.notes, name))
+        if not name.endswith(CHILD):
+            program.own.add(os.path.join(helper.notes, name))

@@ -119,7 +119,7 @@ class Program:
     """The program in a home of its own, with an environment made from nothing.
 
     ``own`` are files that the test itself made, which may hold secrets; ``secrets`` are more than
-    Azure's.
+    Azure's; ``told`` is what it was given in variables, which it hands on.
     """
 
     home: str
@@ -128,6 +128,7 @@ class Program:
     answers: list[tuple[tuple[str, ...], Answer]] = field(default_factory=list)
     own: set[str] = field(default_factory=set)
     secrets: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
     _noting: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -164,7 +165,9 @@ class Program:
 
     def variables(self, changes: Mapping[str, str | None]) -> dict[str, str]:
         merged: dict[str, str | None] = {**self.environ, **changes}
-        return {name: value for name, value in merged.items() if value is not None}
+        given = {name: value for name, value in merged.items() if value is not None}
+        self.told.update(given.values())
+        return given
 
     def settings(self, text: str) -> str:
         """Write the settings file; its path."""
