@@ -29,6 +29,7 @@ LARGEST = 1024 * 1024  # bytes of an answer
 OWN_SERVER = "https://docker-credential-acr.invalid/"
 _OWN_NAMES = ("docker-credential-acr", "docker-credential-acr-kubelet", "acr-credential-provider")
 _SAID = 100  # characters of what a helper says of its failure
+_ANCESTORS = 20  # callers that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def find(name: str, environ: "Mapping[str, str]") -> Helper:
     installed, or if a helper has started this program: who calls in a circle must not go on.
     """
     program = f"docker-credential-{name}"
-    if environ.get(NESTED):
+    if nested(environ):
         raise HelperFailed(
             f"{program} is not asked by a program that a helper has started",
             "ask without the other helper, or take this program out of its settings",
@@ -71,6 +72,37 @@ def find(name: str, environ: "Mapping[str, str]") -> Helper:
             "helper-is-us",
         )
     return Helper(name, path, environ)
+
+
+def nested(environ: "Mapping[str, str]") -> bool:
+    """Tell whether a helper has started this program, so that asking one would go in a circle.
+
+    A wrapper may have lost the mark (``env -i``), and such a circle would go on when everybody who waits
+    for it has long gone: where the system shows who called whom, our own call among the callers is one.
+    """
+    return bool(environ.get(NESTED)) or _called_by_itself()
+
+
+def _called_by_itself() -> bool:
+    most = 1 if getattr(sys, "frozen", False) else 0  # one file starts itself once more
+    try:
+        own, pid = _call("self"), os.getppid()
+        for _ in range(_ANCESTORS):
+            if pid <= 1:
+                return False
+            most -= _call(pid) == own
+            if most < 0:
+                return True
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                pid = int(file.read().rpartition(b")")[2].split()[1])
+    except (OSError, ValueError, IndexError):  # no such system, or it does not show others
+        return False
+    return False
+
+
+def _call(pid: int | str) -> bytes:
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read()
 
 
 def _is_this_program(path: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from docker_credential_acr import cache, kept_files, markers, paths, private_files, stores
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, HelperFailed
-from docker_credential_acr.helper_program import NESTED
+from docker_credential_acr.helper_program import nested
 from docker_credential_acr.markers import Marker
 from docker_credential_acr.private_files import Folder
 from docker_credential_acr.secret import Secret
@@ -164,7 +164,7 @@ def _put_first(
             stores.put(person.place(kept.host, store), kept.username, secret, alone=not own)
         except HelperFailed as failure:
             log.debug("%s: not kept with %s: %s", kept.host, store, failure.what)
-            if person.store or person.environ.get(NESTED):  # a file is for want of a store only
+            if person.store or nested(person.environ):  # a file is for want of a store only
                 raise
             continue
         _mark(person, kept)

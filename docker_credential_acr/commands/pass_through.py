@@ -49,7 +49,7 @@ def _fallback(who: Asker, watchdog: Watchdog) -> "tuple[Helper, Deadline] | None
         return None
     from docker_credential_acr import child, helper_program  # noqa: PLC0415
 
-    if who.environ.get(helper_program.NESTED):
+    if helper_program.nested(who.environ):
         return None  # a helper has started us: it may be the very one
     until = Deadline.after(deadline.seconds_asked(who.environ, time_limit.DEFAULT_SECONDS))
     watchdog.at_end.append(child.end_all)

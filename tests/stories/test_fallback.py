@@ -2,12 +2,13 @@
 
 import json
 import os
+import shutil
 import time
 
 import pytest
 
 from tests.stories.other_helpers import OWN_SERVER, Script, own, pass_store, script
-from tests.stories.program import GUID, NOT_FOUND, PATH, Answer, Program, new_host
+from tests.stories.program import FROZEN, GUID, NOT_FOUND, PATH, Answer, Program, new_host
 from tests.stories.test_list import docker_config
 
 HUB = "https://index.docker.io/v1/"
@@ -225,6 +226,40 @@ def test_a_circle_ends_at_once(program: Program) -> None:
     assert program.store("quay.io", "u", "s").reference == "store-not-ours"
     assert program.hosts() == {}
     assert helper.calls() == ["get", "erase", "store", "list"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="nothing shows who called whom")
+@pytest.mark.parametrize("how", ["exec", ""], ids=["in-its-place", "below-it"])
+def test_a_circle_ends_though_the_mark_is_lost(program: Program, how: str) -> None:
+    """A wrapper that clears the environment (env -i, sudo): else each starts the next one, for ever."""
+    calls = f'{how} env -i HOME="$HOME" PATH="$PATH" "{PATH}" "$verb" <"$given"'
+    helper = fallback(program, calls)
+    assert program.get("quay.io") == (1, NOT_FOUND, b"")
+    assert program.erase("quay.io") == (0, b"", b"")
+    assert program.hosts() == {}
+    assert 3 <= len(helper.calls()) <= 6
+
+
+def test_a_copy_of_this_program_ends_at_once(program: Program) -> None:
+    """It has another name and is another file, and it finds the mark."""
+    helper = fallback(program, "")
+    if FROZEN:
+        os.unlink(helper.path)
+        os.symlink(os.path.dirname(os.path.realpath(PATH)), os.path.join(program.home, "link"))
+        os.symlink(os.path.join(program.home, "link", os.path.basename(PATH)), helper.path)
+        assert program.get("quay.io").reference == "helper-is-us"
+    else:
+        shutil.copy(PATH, helper.path)
+        assert program.get("quay.io") == (1, NOT_FOUND, b"")
+        assert program.erase("quay.io") == (0, b"", b"")
+        assert program.store("quay.io", "u", "s").reference == "store-not-ours"
+
+
+def test_no_path_is_taken_for_a_name(program: Program) -> None:
+    """A helper is named; where it lies is for PATH to say."""
+    for name in (PATH, "../other", "./other", "a/b", ""):
+        program.settings(f'fallback = "{name}"\n')
+        assert program.store("quay.io", "u", "s").reference == "settings-invalid"
 
 
 def test_broken_settings(program: Program, host: str) -> None:
