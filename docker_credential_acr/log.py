@@ -3,6 +3,7 @@
 ``ACR_CRED_DEBUG=FILE`` names the file. There is no switch that shows secrets.
 """
 
+import contextlib
 import logging
 import os
 import re
@@ -13,7 +14,7 @@ from docker_credential_acr.secret import redacted
 
 _TOKEN = re.compile(r"eyJ[\w-]{8,}[\w.~+/=-]*")  # a JWT of somebody else's making
 _FORM = re.compile(
-    r"(?i)((?:secret|password|assertion|token|authorization|code)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]{8,}"
+    r"(?i)((?:secret|password|assertion|token|authorization|code|verifier)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',}]{8,}"
 )
 
 _LONGEST = 8000  # characters of a record: an SDK logs whatever a server has sent
@@ -37,8 +38,9 @@ class _Redacting(logging.Formatter):
 def start(path: str | None) -> None:
     """Send what is logged to *path*, created 0600; without it silence every logger, the SDK's too.
 
-    A path that is not absolute, or not a regular file of ours, is passed over: a log is never a reason
-    for a failed pull, and never lands in the folder that somebody happens to build in.
+    A path that is not absolute, or not a regular file of ours under one name, is passed over: a log is
+    never a reason for a failed pull, and never lands in the folder that somebody happens to build in.
+    Nor is it written where standard output or error lead to, which are for answers.
     """
     root = logging.getLogger()
     if root.handlers:
@@ -53,8 +55,7 @@ def start(path: str | None) -> None:
         flags |= getattr(os, name, 0)
     try:
         descriptor = os.open(path, flags, 0o600)
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or (os.name != "nt" and found.st_uid != os.geteuid()):
+        if not _may_be_written(os.fstat(descriptor)):
             os.close(descriptor)
             return
         if os.name != "nt":
@@ -65,3 +66,13 @@ def start(path: str | None) -> None:
     handler.setFormatter(_Redacting("%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"))
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
+
+
+def _may_be_written(found: os.stat_result) -> bool:
+    if not stat.S_ISREG(found.st_mode):
+        return False
+    for stream in (1, 2):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(found, os.fstat(stream)):
+                return False
+    return os.name == "nt" or (found.st_uid == os.geteuid() and found.st_nlink == 1)

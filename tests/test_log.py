@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from docker_credential_acr import log as log_module
 from docker_credential_acr.log import log
 from docker_credential_acr.secret import Secret
 from tests.azure import Status
-from tests.stories.program import Program
+from tests.stories.program import PATH, Answer, Program
 
 START = """
 import sys, logging, warnings
@@ -44,7 +45,7 @@ class TestSilence:
         )
         assert run("", body).stderr == ""
 
-    @pytest.mark.parametrize("kind", ["folder", "missing-folder", "link", "nul"])
+    @pytest.mark.parametrize("kind", ["folder", "missing-folder", "link", "fifo"])
     def test_a_file_that_cannot_be_had_is_passed_over(self, tmp_path: Path, kind: str) -> None:
         path = tmp_path / "log"
         if kind == "folder":
@@ -53,9 +54,42 @@ class TestSilence:
             path /= "log"
         elif kind == "link":
             path.symlink_to(tmp_path / "victim")
-        if kind != "nul":
-            assert run(str(path), "log.log.error('x')").stderr == ""
+        elif kind == "fifo":
+            os.mkfifo(path)
+        assert run(str(path), "log.log.error('x')").stderr == ""
         assert not (tmp_path / "victim").exists()
+
+    def test_a_pipe_that_is_read_gets_nothing(self, tmp_path: Path) -> None:
+        os.mkfifo(path := tmp_path / "log")
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            run(str(path), "log.log.error('x')")
+            assert os.read(reader, 1) == b""
+        finally:
+            os.close(reader)
+
+    def test_a_file_with_two_names_is_left_alone(self, tmp_path: Path) -> None:
+        """Somebody else may have given it the second one, in a folder that both can write to."""
+        (victim := tmp_path / "victim").write_text("untouched")
+        victim.chmod(0o644)
+        (tmp_path / "log").hardlink_to(victim)
+        run(str(tmp_path / "log"), "log.log.error('x')")
+        assert victim.read_text() == "untouched"
+        assert stat.S_IMODE(victim.stat().st_mode) == 0o644
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+    def test_somebody_elses_file_is_left_alone(self, tmp_path: Path) -> None:
+        (path := tmp_path / "log").write_text("untouched")
+        os.chown(path, 65534, 65534)
+        run(str(path), "log.log.error('x')")
+        assert path.read_text() == "untouched"
+
+    def test_a_relative_path_is_none(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It would land in whatever folder an image is built from."""
+        monkeypatch.chdir(tmp_path)
+        for path in ("log", "./log", "../log"):
+            run(path, "log.log.error('x')")
+        assert [*tmp_path.iterdir(), *tmp_path.parent.glob("log")] == []
 
 
 class TestFile:
@@ -79,6 +113,7 @@ class TestFile:
             "{'password': 'CANARY-never-met', 'a': 1}",
             '{"access_token": "CANARY-never-met"}',
             "refresh_token=CANARY-never-met",
+            '{"code_verifier": "CANARY-never-met"}',
         ],
     )
     def test_no_secret_is_written(self, tmp_path: Path, text: str) -> None:
@@ -116,6 +151,42 @@ class TestProgram:
         assert host in text
         assert not [secret for secret in program.azure.secrets if secret[-40:] in text]
         assert "CANARY" not in text
+
+    @pytest.mark.parametrize("stream", ["stdout", "stderr"])
+    @pytest.mark.parametrize("name", ["file", "/dev/stdout", "/dev/stderr", "/proc/self/fd/{}"])
+    def test_it_is_never_where_answers_are(
+        self, program: Program, host: str, stream: str, name: str
+    ) -> None:
+        """Not even if it is told so: a client would read the lines as a part of the answer."""
+        path = os.path.join(program.home, "answer")
+        named = path if name == "file" else name.format(1 if stream == "stdout" else 2)
+        with open(path, "wb") as file:
+            streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+            ran = subprocess.run(
+                [PATH, "get"],
+                input=host.encode(),
+                check=True,
+                env=program.variables({"ACR_CRED_DEBUG": named}),
+                **streams | {stream: file},
+            )
+        said = {"stdout": ran.stdout, "stderr": ran.stderr, stream: Path(path).read_bytes()}
+        program.own.add(path)  # it may be the answer
+        assert program.note(("get",), Answer(0, said["stdout"], said["stderr"])).login
+
+    @pytest.mark.parametrize("fails", [False, True], ids=["answered", "failed"])
+    def test_nobody_says_anything_beside_the_answer(
+        self, program: Program, host: str, *, fails: bool
+    ) -> None:
+        """Whatever Python and the SDK are told to tell, on both streams."""
+        if fails:
+            program.azure.fault("exchange", Status(401), host=host)
+        for noisy in (
+            {"AZURE_LOG_LEVEL": "debug", "PYTHONWARNINGS": "default", "PYTHONDEVMODE": "1"},
+            {"PYTHONWARNINGS": "always", "PYTHONASYNCIODEBUG": "1", "MSAL_LOG_LEVEL": "DEBUG"},
+            {"PYTHONTRACEMALLOC": "5", "PYTHONDEBUG": "1", "AZURE_LOGGING_ENABLE_LOG_FILE": "1"},
+        ):
+            answer = program.get(host, **noisy)
+            assert answer.reference == "registry-refused" if fails else answer.login
 
     def test_without_it_nothing_is_written(self, program: Program, host: str) -> None:
         assert program.get(host).err == b""
