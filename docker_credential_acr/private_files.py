@@ -31,27 +31,32 @@ def open_folder(path: str | None) -> Folder | None:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, _PRIVATE)
-        if os.name != "nt" and _is_ours(path):
-            os.chmod(path, _PRIVATE)  # whatever the umask, then or when it was made
         if os.name == "nt":
             return Folder(path, None)
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | NO_FOLLOW)
+        fd = _opened(path)
+        folder = Folder(path, fd)
+        weakref.finalize(folder, os.close, fd)  # they are few, and a folder is opened many times
         found = os.fstat(fd)
         if found.st_uid != os.geteuid():
-            os.close(fd)
             return None
+        if stat.S_IMODE(found.st_mode) != _PRIVATE:  # whatever the umask, then or when it was made
+            os.fchmod(fd, _PRIVATE)
     except (OSError, ValueError):
         return None
-    folder = Folder(path, fd)
-    weakref.finalize(folder, os.close, fd)  # descriptors are few, and a folder is opened many times
     return folder
 
 
-def _is_ours(path: str) -> bool:
-    """Tell whether *path* is a folder of ours with other rights than it should have; not a link."""
-    found = os.lstat(path)
-    mode = stat.S_IMODE(found.st_mode)
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and mode != _PRIVATE
+def _opened(path: str) -> int:
+    """Open the folder *path*, which is not a link; one of ours that is closed to us is opened up first."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | NO_FOLLOW
+    try:
+        return os.open(path, flags)
+    except PermissionError:
+        found = os.lstat(path)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise
+        os.chmod(path, _PRIVATE)
+        return os.open(path, flags)
 
 
 def save(folder: Folder, name: str, data: bytes) -> bool:
@@ -74,6 +79,9 @@ def save(folder: Folder, name: str, data: bytes) -> bool:
     except OSError:
         remove(folder, temporary)
         return False
+    except BaseException:  # Ctrl-C in that very moment: what is in it would stay
+        remove(folder, temporary)
+        raise
     finally:
         _unfinished.discard((folder, temporary))
     return True
@@ -97,7 +105,7 @@ def replace(folder: str, name: str, data: bytes, mode: int) -> None:
             file.flush()
             os.fsync(descriptor)
         os.replace(opened.name(temporary), path)
-    except OSError:
+    except BaseException:  # Ctrl-C, too
         remove(opened, temporary)
         raise
     finally:
