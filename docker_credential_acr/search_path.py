@@ -26,7 +26,12 @@ def drop_foreign_folders() -> None:
         except OSError:  # which may be gone; Python could not make it absolute either
             foreign.add(entry)
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    trusted = {here, os.path.dirname(os.__file__)}
+    library = os.path.dirname(os.__file__)
+    trusted = {
+        here,
+        library,
+        os.path.join(library, "lib-dynload"),
+    }  # some wrappers name all of them
     sys.path[:] = [path for path in sys.path if path in trusted or path not in foreign]
 
 
