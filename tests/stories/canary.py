@@ -74,16 +74,24 @@ def leaks(program: Program) -> list[str]:
         out = answer.out if hide is None or answer.code else hide.sub(b"", answer.out)
         for stream, data in (("standard error", answer.err), ("standard output", out)):
             found += [f"{arguments}: {stream}: {seen!r}"] if (seen := shown(data, wanted)) else []
-    told = {*program.environ.values(), *program.told}
     for path in paths(program):
         if shown(os.fsencode(os.path.basename(path)), wanted):
             found.append(f"{path}: its name")
         if path not in program.own and not private_entry(program, path):
-            # What we were told in variables is handed on; nothing that we were given since may be.
-            looked_for = wanted - told if path.endswith(CHILD) else wanted
-            seen = shown(contents(path), looked_for)
+            data = contents(path)
+            if path.endswith(CHILD):
+                data = without_what_was_told(program, data)
+            seen = shown(data, wanted)
             found += [f"{path}: its contents: {seen!r}"] if seen else []
     return found
+
+
+def without_what_was_told(program: Program, data: bytes) -> bytes:
+    """What we were told in variables is handed on to our children; nothing that we were given since is."""
+    for value in {*program.environ.values(), *program.told}:
+        told = value.encode("utf-8", "surrogateescape")
+        data = data.replace(told, b"") if len(told) >= WINDOW else data
+    return data
 
 
 def paths(program: Program) -> Iterator[str]:

@@ -119,7 +119,7 @@ def test_where_it_belongs_it_may_be(watched: Program) -> None:
 def test_it_is_found_in_what_another_program_is_given(watched: Program, where: str) -> None:
     """What every helper of a test notes by itself; what we were told in a variable may be handed on."""
     watched.environ["TOLD"] = told = "CANARY-told-in-a-variable"
-    watched.secrets.add(told)
+    watched.secrets |= {told, "CANARY-told-in-another-test"}
     helper = script(watched, "other", "")
     given = [SECRET] if where == "arguments" else []
     environ = {"GIVEN": SECRET} if where == "environment" else {}
