@@ -9,7 +9,7 @@ import pytest
 
 from tests.azure import FakeAzure
 from tests.stories import canary
-from tests.stories.program import PATH, Program, new_host
+from tests.stories.program import PATH, Program, new_host, surroundings
 
 KEPT = ("LANG", "TMPDIR", "PYTEST_")
 
@@ -29,12 +29,13 @@ def no_default_timeout() -> Iterator[None]:
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Take every variable of this machine away; the home that is left."""
+    home = str(tmp_path_factory.mktemp("home"))
+    environ = surroundings(home, str(tmp_path_factory.mktemp("temporary")))
     for name in tuple(os.environ):
         if not name.startswith(KEPT):
             monkeypatch.delenv(name)
-    home = str(tmp_path_factory.mktemp("home"))
-    monkeypatch.setenv("HOME", home)
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     return home
 
 
@@ -63,13 +64,8 @@ def program(
     """The installed program with a service principal; no secret ends in a wrong place."""
     if not os.access(PATH, os.X_OK):
         pytest.fail("docker-credential-acr is not installed beside this Python")
-    environ = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": bare,
-        "TMPDIR": str(tmp_path_factory.mktemp("temporary")),
-        **azure.environ(),
-        **azure.service_principal_environ(),
-    }
+    environ = surroundings(bare, str(tmp_path_factory.mktemp("temporary")))
+    environ |= azure.environ() | azure.service_principal_environ()
     program = Program(bare, azure, environ)
     yield program
     assert canary.leaks(program) == []

@@ -16,11 +16,11 @@ from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, OutOfTime, Unreachable
 from docker_credential_acr.private_files import Folder
 from tests.stories.program import PATH, Program
+from tests.systems import IS_ROOT, needs_root
 
 HOST = "team.azurecr.io"
 NAME = f"{HOST}@1"
 HOUR = 3600
-root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ class TestFolder:
         (tmp_path / "cache").symlink_to(tmp_path / "real")
         assert private_files.open_folder(str(tmp_path / "cache")) is None
 
-    @root
+    @needs_root
     def test_somebody_elses_is_not_used(self, tmp_path: Path) -> None:
         (tmp_path / "cache").mkdir(mode=0o700)
         os.chown(tmp_path / "cache", 12345, -1)
@@ -335,7 +335,7 @@ class TestSweep:
 
 
 def can_mount() -> bool:
-    if os.geteuid() != 0 or not shutil.which("unshare"):
+    if not IS_ROOT or not shutil.which("unshare"):
         return False
     command = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -19,6 +19,7 @@ from docker_credential_acr.settings import LARGEST, Settings, for_host, load, pa
 from docker_credential_acr.settings_keys import option_names
 from tests.azure import FakeAzure
 from tests.stories.program import GUID, NOT_FOUND, Program, new_host
+from tests.systems import needs_root
 
 HOST = "team.azurecr.io"
 PATH = "config.toml"
@@ -502,7 +503,7 @@ class TestFile:
         assert raised.value.hint == f"run: chmod go-w {path}"
         assert raised.value.reference == "settings-unsafe"
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+    @needs_root
     def test_it_belongs_to_nobody_else(self, path: Path) -> None:
         os.chown(path, 12345, -1)
         with pytest.raises(SettingsError, match="belongs to another user") as raised:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import pytest
 
 from tests.stories.program import PATH, SECONDS, Answer, Program
+from tests.systems import IS_ROOT
 
 REQUIRED = "faults" in os.environ.get("ACR_TESTS_REQUIRE", "").split(",")
 LONG = os.environ.get("ACR_TESTS_LONG") == "1"
@@ -36,7 +37,7 @@ def absent(tool: str) -> str | None:
         "faketime": ["faketime", "-f", "+1d", "true"],
         "setpriv": ["setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "true"],
     }
-    if tool == "root" and os.geteuid() != 0:
+    if tool == "root" and not IS_ROOT:
         return "needs root"
     if not which(tries[tool][0]):
         return f"no {tool} here"

@@ -27,6 +27,7 @@ HIDDEN = {
 CHILD = ".child"  # the ending of a note about how a program was started
 WINDOW = 12  # bytes of a secret that are too many
 _BASE64 = re.compile(rb"[\w+/-]{16,}")
+_MODES = os.name != "nt"  # there the folder above says who may open what is in it
 _GRAM, _STEP = 8, 5  # every twelve bytes have eight in them that are looked up
 _grams: dict[bytes, set[str]] = {}  # of every secret that was looked for
 _indexed: set[str] = set()
@@ -96,7 +97,7 @@ def without_what_was_told(program: Program, data: bytes) -> bytes:
 
 def paths(program: Program) -> Iterator[str]:
     """Everything in the home and in the folder for temporary files."""
-    for top in {program.home, program.environ.get("TMPDIR", program.home)}:
+    for top in {program.home, *map(program.environ.get, ("TMPDIR", "TEMP"))} - {None}:
         for root, folders, names in os.walk(top):
             yield from (os.path.join(root, name) for name in folders + names)
 
@@ -107,15 +108,19 @@ def private_entry(program: Program, path: str) -> bool:
     folder = os.path.dirname(path)
     name = os.path.basename(path)
     entry = os.path.basename(folder) == os.path.basename(program.folder)
-    private = folder == program.kept and stat.S_IMODE(os.lstat(folder).st_mode) == 0o700
+    private = folder == program.kept and mode_is(os.lstat(folder), 0o700)
     password = private and path.endswith(("@password", "@sign-in"))
     return (
         (entry or password)
         and stat.S_ISREG(status.st_mode)
-        and stat.S_IMODE(status.st_mode) == 0o600
+        and mode_is(status, 0o600)
         and not name.endswith((".lock", ".lock2", ".failed", "swept"))
         and not name.startswith(("gate@", "memory@"))
     )
+
+
+def mode_is(status: os.stat_result, mode: int) -> bool:
+    return not _MODES or stat.S_IMODE(status.st_mode) == mode
 
 
 def contents(path: str) -> bytes:

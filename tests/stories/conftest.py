@@ -7,7 +7,7 @@ import pytest
 
 from tests.azure import FakeAzure
 from tests.stories import canary
-from tests.stories.program import PATH, Program, new_host
+from tests.stories.program import PATH, Program, new_host, surroundings
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +40,7 @@ def programs(
 
     def new() -> Program:
         home = str(tmp_path_factory.mktemp("home"))
-        temporary = str(tmp_path_factory.mktemp("temporary"))
-        environ = {"PATH": "/usr/bin:/bin", "HOME": home, "TMPDIR": temporary}
+        environ = surroundings(home, str(tmp_path_factory.mktemp("temporary")))
         environ |= azure.environ() | azure.service_principal_environ()
         made.append(Program(home, azure, environ))
         return made[-1]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -17,15 +18,24 @@ from tests.azure import FakeAzure
 from tests.azure.faults import Fault
 from tests.azure.tokens import base64url
 
-# The frozen program, or another installation, if it is named; else the wheel beside this Python.
+EXE = ".exe" if os.name == "nt" else ""
+# The frozen program, or another installation, if it is named; else the wheel of this Python.
 PATH = os.environ.get("ACR_TESTS_PROGRAM") or os.path.join(
-    os.path.dirname(sys.executable), "docker-credential-acr"
+    sysconfig.get_path("scripts"), "docker-credential-acr" + EXE
 )
 FROZEN = os.path.isdir(os.path.join(os.path.dirname(os.path.realpath(PATH)), "_internal"))
 GUID = "00000000-0000-0000-0000-000000000000"
 NOT_FOUND = b"credentials not found in native keychain\n"
 NO_SERVER = b"no credentials server URL\n"
 SECONDS = 30
+# Where a system keeps what programs cache, what they must not lose, and their settings, below a home.
+CACHES, DATA, SETTINGS = {
+    "win32": ("AppData/Local", "AppData/Local", "AppData/Roaming"),
+    "darwin": ("Library/Caches", "Library/Application Support", ".config"),
+}.get(sys.platform, (".cache", ".local/share", ".config"))
+OWNER = (
+    "" if os.name == "nt" else f"-{os.geteuid()}"
+)  # Windows keeps users apart by the folder above
 
 
 class Answer(NamedTuple):
@@ -66,6 +76,26 @@ class Answer(NamedTuple):
         assert NOT_FOUND.decode().strip() not in line
         assert line[0] not in '{["', "nothing that could be read as JSON"
         return line.rpartition("[")[2][:-2]
+
+
+def surroundings(home: str, temporary: str) -> dict[str, str]:
+    """The environment of somebody whose home is *home*: what every process has, and nothing else.
+
+    *temporary* is a folder for temporary files, in which nothing may be left.
+    """
+    if os.name != "nt":
+        return {"PATH": "/usr/bin:/bin", "HOME": home, "TMPDIR": temporary}
+    system = os.environ["SYSTEMROOT"]
+    return {
+        "SYSTEMROOT": system,  # no socket without it
+        "COMSPEC": os.path.join(system, "System32", "cmd.exe"),
+        "PATHEXT": ".COM;.EXE;.BAT;.CMD",
+        "PATH": os.path.join(system, "System32"),
+        "USERPROFILE": home,
+        "APPDATA": os.path.join(home, "AppData", "Roaming"),
+        "LOCALAPPDATA": os.path.join(home, "AppData", "Local"),
+        "TEMP": temporary,
+    }
 
 
 def new_host(suffix: str = "azurecr.io") -> str:
@@ -134,12 +164,12 @@ class Program:
     @property
     def folder(self) -> str:
         """The cache."""
-        return os.path.join(self.home, ".cache", f"docker-credential-acr-{os.geteuid()}")
+        return os.path.join(self.home, *CACHES.split("/"), "docker-credential-acr" + OWNER)
 
     @property
     def kept(self) -> str:
         """The folder of kept logins."""
-        return os.path.join(self.home, ".local", "share", "docker-credential-acr", "kept")
+        return os.path.join(self.home, *DATA.split("/"), "docker-credential-acr", "kept")
 
     def entries(self, host: str = "") -> list[str]:
         """The paths of cache entries, of one host or of all."""
@@ -171,7 +201,7 @@ class Program:
 
     def settings(self, text: str) -> str:
         """Write the settings file; its path."""
-        path = os.path.join(self.home, ".config", "docker-credential-acr", "config.toml")
+        path = os.path.join(self.home, *SETTINGS.split("/"), "docker-credential-acr", "config.toml")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)

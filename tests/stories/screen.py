@@ -1,11 +1,9 @@
 """A terminal, with the program on it or beside it."""
 
-import fcntl
 import os
-import pty
 import signal
 import subprocess
-import termios
+import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,7 +11,14 @@ from types import TracebackType
 from typing import Self
 
 from tests.stories.program import PATH, Answer, Program
+from tests.systems import posix
 
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import termios
+
+needs_terminal = posix("terminals that a test could hold the other end of")
 SECONDS = 20
 
 

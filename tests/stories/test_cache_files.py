@@ -12,8 +12,8 @@ import pytest
 
 from tests.azure import Garbage
 from tests.stories.program import NOT_FOUND, Program
+from tests.systems import needs_root
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 NOBODY = 65534
 
 
@@ -140,9 +140,9 @@ ENTRIES: list[tuple[str, Callable[[str], None], bool]] = [
     ("make", "may_serve"),
     [
         *(pytest.param(make, may, id=name) for name, make, may in ENTRIES),
-        pytest.param(device, False, id="F24-device", marks=ROOT),
-        pytest.param(foreign_owner, False, id="F22-owner", marks=ROOT),
-        pytest.param(foreign_owner_open, False, id="F22-owner-open", marks=ROOT),
+        pytest.param(device, False, id="F24-device", marks=needs_root),
+        pytest.param(foreign_owner, False, id="F22-owner", marks=needs_root),
+        pytest.param(foreign_owner_open, False, id="F22-owner-open", marks=needs_root),
     ],
 )
 def test_entry(
@@ -284,7 +284,7 @@ def folder_has_gone(folder: str) -> None:
         folder_is_file,
         folder_is_symlink,
         folder_is_dangling,
-        pytest.param(folder_is_foreign, marks=ROOT),
+        pytest.param(folder_is_foreign, marks=needs_root),
         folder_has_gone,
     ],
 )
@@ -337,7 +337,7 @@ def lock_foreign(path: str) -> None:
         lock_fifo,
         lock_symlink,
         lock_read_only,
-        pytest.param(lock_foreign, marks=ROOT),
+        pytest.param(lock_foreign, marks=needs_root),
     ],
 )
 def test_f26_lock(program: Program, host: str, make: Callable[[str], None]) -> None:

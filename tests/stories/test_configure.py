@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.stories.program import PATH, Answer, Program, new_host
+from tests.systems import needs_root
 
 BY_SECRET = ("--method", "client-secret", "--client-secret-env", "AZURE_CLIENT_SECRET")
 
@@ -272,7 +273,7 @@ def test_a_sign_in_that_fails_is_told_and_the_files_stay(person: Program, host: 
     assert helpers(person) == {host: "acr"}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be in another user's home")
+@needs_root
 def test_root_writes_nothing_into_another_users_home(person: Program, host: str) -> None:
     os.chown(person.home, 12345, 12345)
     answer = person.run("configure", host, "--no-verify")

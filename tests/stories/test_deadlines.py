@@ -5,9 +5,9 @@ with a registry and, where Entra is at fault, with a cloud of its own.
 """
 
 import os
-import pty
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from tests.azure import Delay, Endless, Hang, Slow, Status
 from tests.azure.faults import Fault
 from tests.stories.program import PATH, Program, new_host, until
+
+if sys.platform != "win32":
+    import pty
 
 FIVE = {"ACR_CRED_TIMEOUT": "5"}
 

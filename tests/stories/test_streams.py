@@ -4,8 +4,6 @@ import errno
 import functools
 import json
 import os
-import pty
-import resource
 import select
 import subprocess
 import sys
@@ -18,6 +16,13 @@ import pytest
 
 from tests.azure import Hang
 from tests.stories.program import NOT_FOUND, PATH, Answer, Program, until, used_by
+from tests.systems import posix
+
+if sys.platform != "win32":
+    import pty
+    import resource
+
+pytestmark = posix("descriptors that are closed or changed before a program starts")
 
 
 def run_with(program: Program, verb: str, **options: Any) -> Answer:

@@ -15,6 +15,7 @@ from tests.azure import Delay, Hang, Status
 from tests.stories.program import PATH, Answer, Program, until, waits
 
 MANY = 50
+SIGNALS = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if os.name != "nt" else [])]
 
 
 def all_at_once(program: Program, hosts: list[str]) -> list[Answer]:
@@ -91,7 +92,7 @@ def test_v32_killed_while_saving(program: Program, host: str, call: str, number:
     assert program.get(host) == first
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_f75_stopped_by_a_signal(program: Program, host: str, number: signal.Signals) -> None:
     """During a sign-in that hangs a signal ends it at once, with a sentence and without a trace."""
     program.azure.fault("exchange", Hang(), host=host)
@@ -122,7 +123,7 @@ def test_f75_stopped_while_waiting(program: Program, host: str, number: signal.S
     assert program.finish(first).login
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", SIGNALS[:2])
 def test_f75_stopped_before_the_input(program: Program, number: signal.Signals) -> None:
     """Ctrl-C at a terminal, before anything was typed, gives no traceback."""
     process = program.start("get")
