@@ -160,4 +160,5 @@ def _sweep(folder: Folder) -> None:
         for _, item in zip(range(_SWEEP_NAMES), found, strict=False):
             limit = _SWEEP_EVERY if item.name.endswith(TEMPORARY) else _DEAD_AFTER
             if now - item.stat(follow_symlinks=False).st_mtime > limit:
-                remove(folder, item.name)  # a lock, too: at worst two sign in where one would do
+                # A lock, too: at worst two sign in where one would do.
+                remove(folder, item.name, seconds=0)

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from docker_credential_acr import process_tree
 from docker_credential_acr.deadline import Deadline, doing
 from docker_credential_acr.search_path import given_libraries
 
@@ -21,7 +22,8 @@ LARGEST = 64 * 1024  # bytes of an answer
 _WINDOW_SECONDS = 2.0  # for xdg-open and its like, which end once the browser runs
 _GRACE = 0.3  # seconds for the pipes of a program that has ended
 
-_running: set["subprocess.Popen[bytes]"] = set()
+# What runs, with what holds all that it has started (Windows).
+_running: dict["subprocess.Popen[bytes]", process_tree.Tree | None] = {}
 _starting = threading.Lock()  # held until a program that has been started is among them
 _stopped: dict[int, bool] = {}  # threads that are starting one -> whether they are to stop
 _ending = threading.Event()  # set by end_all: this process is about to end
@@ -44,6 +46,11 @@ def find(name: str, environ: "Mapping[str, str]") -> str | None:
     somebody happens to build in.
     """
     entries = [entry for entry in environ.get("PATH", "").split(os.pathsep) if os.path.isabs(entry)]
+    if os.name == "nt" and not os.path.dirname(name):  # there which() begins in that directory
+        endings = ["", *environ.get("PATHEXT", ".EXE;.CMD;.BAT").split(os.pathsep)]
+        endings = endings if os.path.splitext(name)[1] else endings[1:]
+        paths = (os.path.join(entry, name + ending) for entry in entries for ending in endings)
+        return next(filter(shutil.which, paths), None)
     found = shutil.which(name, path=os.pathsep.join(entries))
     return found if found and os.path.isabs(found) else None
 
@@ -108,7 +115,7 @@ def _started(
         with _starting:
             if not _ending.is_set():
                 process = _opened(arguments, environ, asked=asked)
-                _running.add(process)
+                _running[process] = process_tree.of(process.pid)
                 return process
     finally:
         if _stopped.pop(me):
@@ -208,14 +215,17 @@ def end(process: "subprocess.Popen[bytes]") -> None:
     What has left the group by itself (``setsid``) is left alone: agents do so, and with a gpg-agent of
     ours a person would lose the key that was just unlocked for us.
     """
+    tree = _running.get(process)
     with contextlib.suppress(OSError):
+        if tree is not None:
+            tree.end()
         if os.name == "nt":
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_GRACE)
-    _running.discard(process)
+    _running.pop(process, None)
 
 
 def end_all() -> None:

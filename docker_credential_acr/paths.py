@@ -92,7 +92,8 @@ def data_folder(get: "Lookup") -> "str | None":
 
 def _folder(get: "Lookup", windows: str, xdg: str, unix: str, mac: str) -> "str | None":
     if os.name == "nt":
-        return get(windows)
+        local = get(windows)
+        return local if local and os.path.isabs(local) else None
     named = get(xdg)
     if named and named[0] == "/":  # a relative one is to be ignored, says the XDG specification
         return named

@@ -5,10 +5,15 @@ import os
 import stat
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 
 TEMPORARY = ".tmp"
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+# Seconds in which others may let go of a file. On Windows one cannot be replaced or removed while somebody
+# has it open who does not share that: each reader for a moment, a virus scanner for longer.
+PATIENCE = 1.0 if os.name == "nt" else 0.0
+_PAUSE = 0.02
 _PRIVATE = 0o700
 
 
@@ -59,6 +64,20 @@ def _opened(path: str) -> int:
         return os.open(path, flags)
 
 
+def patiently(act: Callable[[], None], seconds: float = PATIENCE) -> None:
+    """Do *act*, again and again for *seconds* while it is denied. Raises OSError."""
+    ends_at = time.monotonic() + seconds
+    while True:
+        try:
+            act()
+        except PermissionError:
+            if time.monotonic() >= ends_at:
+                raise
+        else:
+            return
+        time.sleep(_PAUSE)
+
+
 def save(folder: Folder, name: str, data: bytes) -> bool:
     """Replace the file *name* whole; tell whether that worked."""
     temporary = f"{name}.{os.getpid():x}{time.monotonic_ns():x}{TEMPORARY}"
@@ -73,9 +92,7 @@ def save(folder: Folder, name: str, data: bytes) -> bool:
             if os.name != "nt":
                 os.fchmod(descriptor, 0o600)  # whatever the umask
             file.write(data)
-        os.replace(
-            folder.name(temporary), folder.name(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd
-        )
+        patiently(lambda: _rename(folder, temporary, name))
     except OSError:
         remove(folder, temporary)
         return False
@@ -85,6 +102,10 @@ def save(folder: Folder, name: str, data: bytes) -> bool:
     finally:
         _unfinished.discard((folder, temporary))
     return True
+
+
+def _rename(folder: Folder, old: str, new: str) -> None:
+    os.replace(folder.name(old), folder.name(new), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
 
 
 def replace(folder: str, name: str, data: bytes, mode: int) -> None:
@@ -104,7 +125,7 @@ def replace(folder: str, name: str, data: bytes, mode: int) -> None:
             file.write(data)
             file.flush()
             os.fsync(descriptor)
-        os.replace(opened.name(temporary), path)
+        patiently(lambda: os.replace(opened.name(temporary), path))
     except BaseException:  # Ctrl-C, too
         remove(opened, temporary)
         raise
@@ -129,14 +150,14 @@ _unfinished: set[tuple[Folder, str]] = set()
 def drop_unfinished() -> None:
     """Remove temporary files of a write that will not be finished: for the watchdog."""
     for folder, temporary in list(_unfinished):
-        remove(folder, temporary)
+        remove(folder, temporary, seconds=0)
 
 
-def remove(folder: Folder | None, name: str) -> None:
+def remove(folder: Folder | None, name: str, seconds: float = PATIENCE) -> None:
     if folder is None:
         return
     with contextlib.suppress(OSError, ValueError):
-        os.unlink(folder.name(name), dir_fd=folder.fd)
+        patiently(lambda: os.unlink(folder.name(name), dir_fd=folder.fd), seconds)
 
 
 def files(path: str | None, ending: str) -> list[str]:

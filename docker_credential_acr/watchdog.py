@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 GRACE = 2.0  # seconds for an answer that is being written to a reader who has stopped reading
 _SOON = 0.1  # the same after a signal: whoever sent it waits for our end, not for that reader
+_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")  # the last is Windows': Ctrl-Break, log-off
 _BEHIND = 4  # seconds from the thread's turn to the alarm's
 _UNHEARD = b""  # there is nobody to say anything to
 _PIPES = (0o010000, 0o140000)  # kinds of file that tell when their reader ends: FIFO and socket
@@ -72,12 +73,12 @@ class Watchdog:
             self._changed.release()
 
     def watch_signals(self) -> None:
-        """End the process on SIGTERM, SIGINT and SIGHUP even while the main thread cannot be woken.
+        """End the process on the signals of *_SIGNALS* even while the main thread cannot be woken.
 
         Python runs its handlers between byte codes of the main thread only; the byte that it writes to
-        the wakeup descriptor at once is what this thread waits for. Main thread only, POSIX only.
+        the wakeup descriptor at once is what this thread waits for. Main thread only.
         """
-        if os.name == "nt" or not self._awake:
+        if not self._awake:
             return
         import signal  # noqa: PLC0415
 
@@ -85,14 +86,19 @@ class Watchdog:
             import select  # noqa: F401, PLC0415  now: the thread must not fail for want of a descriptor
 
             reader, writer = os.pipe()
-        except (OSError, ImportError):  # none to be had: signals end us as they end any other
+            if os.name == "nt":  # select knows no pipes there: one more thread waits for the byte
+                start_new_thread(self._listen, (reader,))
+        except (OSError, ImportError, RuntimeError):  # signals end us as they end any other
             return
-        os.set_blocking(writer, False)
+        if os.name != "nt":
+            os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        ending = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        ending = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
         for number in ending:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, and sh's background jobs
                 signal.signal(number, lambda *_: None)
+        if os.name == "nt":
+            return
         # A parent that blocks them in the thread that starts us hands that on, and means it for itself.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (*ending, signal.SIGALRM))
         self._wakeup, self._alarm = reader, writer
@@ -131,6 +137,14 @@ class Watchdog:
                 self._changed.acquire(timeout=left)
             else:
                 told = self._told(left)
+        self._end(told)
+
+    def _listen(self, reader: int) -> None:
+        os.read(reader, 1)
+        self._end(STOPPED)
+
+    def _end(self, told: bytes | None) -> None:
+        """End the process: *told* is what is to be said of a signal; None: the time is up."""
         code, patience = 1, GRACE if told is None else _SOON
         if not self._answering.acquire(blocking=False):
             sleep(patience)
@@ -179,6 +193,8 @@ def _has_room(descriptor: int, seconds: float) -> bool:
 def one_stream() -> bool:
     """Tell whether standard output and error are the same: a person reads a sentence once."""
     try:
+        if os.name == "nt" and not os.fstat(1).st_ino:  # no file, and they are all alike there
+            return os.isatty(1) and os.isatty(2)
         return os.path.samestat(os.fstat(1), os.fstat(2))
     except OSError:
         return False

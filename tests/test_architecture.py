@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "terminal",
         "trusted_files",
         "completion",
+        "process_tree",
     ),
     ("__main__", "child", "environment_file", "kubelet_arguments"),
     ("renewal", "kubelet_request", "helper_program", "waiting_room"),
