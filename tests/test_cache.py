@@ -367,6 +367,43 @@ def test_a_remembered_failure_without_a_time(folder: Folder, at: str) -> None:
     cache.raise_remembered(folder, NAME)
 
 
+class TestPatiently:
+    """Windows denies what is done to a file while somebody has it open; here the act itself does."""
+
+    def test_until_it_is_allowed(self) -> None:
+        times = iter([PermissionError, PermissionError, None])
+
+        def act() -> None:
+            if (denied := next(times)) is not None:
+                raise denied
+
+        private_files.patiently(act, 5)
+        assert list(times) == []
+
+    def test_not_for_ever(self) -> None:
+        began = time.monotonic()
+        with pytest.raises(PermissionError):
+            private_files.patiently(denied, 0.2)
+        assert 0.2 <= time.monotonic() - began < 2
+
+    @pytest.mark.parametrize("error", [PermissionError, FileNotFoundError, OSError])
+    def test_at_once_where_nothing_is_waited_for(self, error: type[OSError]) -> None:
+        """What is not there is not waited for, nor anything on other systems."""
+        tries = []
+
+        def act() -> None:
+            tries.append(error)
+            raise error
+
+        with pytest.raises(error):
+            private_files.patiently(act, 0 if error is PermissionError else 60)
+        assert len(tries) == 1
+
+
+def denied() -> None:
+    raise PermissionError
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors by /proc")
 def test_a_folder_that_nobody_holds_is_closed(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
