@@ -47,6 +47,23 @@ def test_it_ends_what_is_stuck(stuck: str) -> None:
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"])
+def test_a_signal_ends_what_is_stuck(name: str) -> None:
+    """Python's own handler would wait for the main thread, which never comes back."""
+    if not hasattr(signal, name):
+        pytest.skip(f"no {name} on this system")
+    script = f"""
+import _thread, signal
+w = Watchdog(60, b'late\\n')
+w.watch_signals()
+_thread.start_new_thread(lambda: (time.sleep(0.2), signal.raise_signal(signal.{name})), ())
+{STUCK["locked"]}
+"""
+    code, out, err = run(script)
+    assert code == 1
+    assert out == err == b"stopped by a signal before an answer; run it again [stopped]\n"
+
+
 def test_rearmed() -> None:
     """A new bound takes the place of the old one, sooner or later."""
     for signals in ("", "w.watch_signals();"):

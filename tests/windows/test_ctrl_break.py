@@ -11,7 +11,7 @@ import pytest
 from docker_credential_acr import child
 from docker_credential_acr.deadline import Deadline
 from tests.azure import Hang
-from tests.stories.program import PATH, Program, until
+from tests.stories.program import PATH, SECONDS, Program, until
 from tests.systems import windows
 from tests.windows.system import ends, press_ctrl_break, started, watched
 
@@ -43,7 +43,7 @@ def test_f75_during_a_sign_in(program: Program, host: str) -> None:
     process.stdin.write(host.encode())
     process.stdin.close()
     process.stdin = None
-    until(lambda: program.exchanges(host))
+    until(lambda: program.exchanges(host), SECONDS)
     press_ctrl_break(process)
     sent = time.monotonic()
     answer = program.finish(process)
@@ -77,7 +77,7 @@ def test_f75_children_end_with_it(program: Program, host: str, pids: Path) -> No
     process.stdin.write(host.encode())
     process.stdin.close()
     process.stdin = None
-    until(pids.exists)
+    until(pids.exists, SECONDS)
     first, second = map(int, pids.read_text().split())
     with watched(first) as one, watched(second) as two:
         press_ctrl_break(process)
