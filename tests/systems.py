@@ -22,6 +22,9 @@ modes = posix("bits of a mode: a file is as private as the folder above it")
 scripts = posix("scripts that begin with #!")
 signals = posix("signals that a process can be sent: tests/windows has CTRL_BREAK")
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+own_store = pytest.mark.skipif(
+    WINDOWS or MAC, reason="the key of a sign-in goes to the person's own store there"
+)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, which Linux has")
 windows = pytest.mark.skipif(not WINDOWS, reason="needs Windows")
 mac = pytest.mark.skipif(not MAC, reason="needs macOS")

@@ -16,7 +16,7 @@ from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, OutOfTime, Unreachable
 from docker_credential_acr.private_files import Folder
 from tests.stories.program import PATH, Program
-from tests.systems import IS_ROOT, needs_root
+from tests.systems import IS_ROOT, modes, needs_root, posix
 
 HOST = "team.azurecr.io"
 NAME = f"{HOST}@1"
@@ -47,6 +47,7 @@ def nothing() -> None:
 
 
 class TestFolder:
+    @modes
     def test_it_is_made_for_its_owner_alone(self, tmp_path: Path) -> None:
         old = os.umask(0)
         try:
@@ -58,12 +59,14 @@ class TestFolder:
         assert mode(tmp_path / "a" / "b") & 0o022 == 0
 
     @pytest.mark.parametrize("wrong", [0o755, 0o777, 0o500, 0o1700])
+    @modes
     def test_it_is_made_so_when_it_was_there(self, tmp_path: Path, wrong: int) -> None:
         (tmp_path / "cache").mkdir()
         (tmp_path / "cache").chmod(wrong)
         assert private_files.open_folder(str(tmp_path / "cache"))
         assert mode(tmp_path / "cache") == 0o700
 
+    @modes
     def test_a_link_is_not_followed(self, tmp_path: Path) -> None:
         (tmp_path / "real").mkdir(mode=0o700)
         (tmp_path / "cache").symlink_to(tmp_path / "real")
@@ -81,6 +84,7 @@ class TestFolder:
 
 
 class TestSave:
+    @modes
     def test_a_file_is_its_owners_alone(self, folder: Folder) -> None:
         for umask in (0, 0o777):
             old = os.umask(umask)
@@ -95,6 +99,7 @@ class TestSave:
         cache.save(folder, NAME, b"data")
         assert set(private_files.names(folder)) <= {NAME, "swept"}
 
+    @posix("files that can be replaced while they are read: tests/windows")
     def test_readers_see_the_old_or_the_new_and_nothing_between(self, folder: Folder) -> None:
         whole = [bytes([letter]) * 50_000 for letter in b"abc"]
         cache.save(folder, NAME, whole[0])
@@ -124,6 +129,7 @@ class TestSave:
         assert victim.read_bytes() == b"old"
         assert not os.path.islink(f"{folder.path}/{NAME}")
 
+    @posix("descriptors of folders")
     def test_the_folder_stays_the_same_whatever_happens_to_its_name(
         self, folder: Folder, tmp_path: Path
     ) -> None:
@@ -222,6 +228,7 @@ class TestTurn:
         assert time.monotonic() - began < 3
 
     @pytest.mark.parametrize("kind", ["link", "folder", "fifo"])
+    @posix("FIFOs, nor links for everybody")
     def test_what_is_no_lock_is_not_waited_for(
         self, folder: Folder, tmp_path: Path, kind: str
     ) -> None:
@@ -270,6 +277,7 @@ class TestErase:
 
 
 class TestFailureNotes:
+    @modes
     def test_one_is_read_until_it_is_forgotten(self, folder: Folder) -> None:
         before = time.time()
         cache.note_failure(folder, NAME, Unreachable("what", "hint", "unreachable"))
@@ -292,6 +300,7 @@ class TestFailureNotes:
         path.chmod(0o600)
         assert cache.failure(folder, NAME) is None
 
+    @modes
     def test_somebody_else_cannot_write_one(self, folder: Folder) -> None:
         path = Path(folder.path, f"{NAME}.failed")
         path.write_bytes(b'{"at": 5}')

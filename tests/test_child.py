@@ -14,8 +14,9 @@ from docker_credential_acr import child
 from docker_credential_acr.child import LARGEST, Result
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import OutOfTime
+from tests.systems import posix
 
-posix = pytest.mark.skipif(os.name == "nt", reason="a shell")
+shells = posix("/bin/sh")
 PATH = {"PATH": "/usr/bin:/bin"}
 
 
@@ -77,6 +78,7 @@ for _ in range(2):
 """
 
 
+@posix("programs without an ending")
 class TestFind:
     @pytest.fixture
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -137,13 +139,13 @@ class TestEnvironment:
         del environ["LD_LIBRARY_PATH_ORIG"]
         assert "LD_LIBRARY_PATH" not in child.environment(environ)
 
-    @posix
+    @shells
     def test_nothing_else_is_inherited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CANARY", "x")
         assert b"CANARY" not in shell("env").out
 
 
-@posix
+@shells
 class TestRun:
     def test_output_and_code_come_back(self) -> None:
         assert shell("echo out; echo err >&2; exit 7") == Result(7, b"out\n", b"err\n")

@@ -8,6 +8,7 @@ import pytest
 
 from docker_credential_acr import completion
 from docker_credential_acr.people import OTHERS, VERBS, parsers
+from tests.systems import posix
 
 WORDS = completion.words(parsers(), OTHERS)
 BY_PATH = {each.path: each for each in WORDS}
@@ -78,6 +79,7 @@ def offered(shell: str, typed: tuple[str, ...], folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 @pytest.mark.parametrize("typed", TYPED)
+@posix("these shells, of its own")
 def test_a_shell_offers_them(shell: str, typed: tuple[str, ...], tmp_path: Path) -> None:
     words, others = TYPED[typed]
     found = offered(shell, typed, tmp_path)

@@ -29,7 +29,7 @@ from tests.azure import FakeAzure, Hang, Status
 from tests.azure.tokens import peek
 from tests.azure.wire import Reply
 from tests.entries import times_of, with_times
-from tests.stories.program import GUID, new_host
+from tests.stories.program import GUID, OWNER, new_host, settings_file
 
 ARM = "https://management.azure.com"
 
@@ -51,7 +51,7 @@ class Person:
                 self._monkeypatch.setenv(name, value)
 
     def settings(self, text: str) -> None:
-        path = self.home / ".config" / paths.NAME / "config.toml"
+        path = Path(settings_file(str(self.home)))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o600)
@@ -190,7 +190,7 @@ class TestWithoutACache:
             base.write_text("x")
         else:
             base.mkdir()
-            folder = base / f"{paths.NAME}-{os.geteuid()}"
+            folder = base / (paths.NAME + OWNER)
             folder.write_text("x") if kind == "file" else folder.symlink_to(person.home)
         person.set(ACR_CRED_CACHE_DIR=str(base))
         assert person.token(host) != person.token(host)

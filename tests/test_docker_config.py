@@ -19,7 +19,9 @@ from docker_credential_acr.docker_config import (
     without_login,
 )
 from docker_credential_acr.errors import SettingsError
+from tests.systems import modes, posix
 
+HOME = "USERPROFILE" if os.name == "nt" else "HOME"
 HELPERS = {"a.azurecr.io": "acr", "b.azurecr.io": "acr.exe", "c.example": "desktop", "d": "ACR"}
 
 
@@ -30,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def environ(folder: Path) -> dict[str, str]:
-    return {"HOME": str(folder.parent)}
+    return {HOME: str(folder.parent)}
 
 
 def test_the_hosts_that_docker_sends_here(folder: Path) -> None:
@@ -41,8 +43,8 @@ def test_the_hosts_that_docker_sends_here(folder: Path) -> None:
 
 def test_docker_config_names_another_folder(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({"credHelpers": HELPERS}))
-    assert helped_hosts({"HOME": "/nowhere", "DOCKER_CONFIG": str(folder)})
-    assert helped_hosts({"HOME": str(folder.parent), "DOCKER_CONFIG": "/nowhere"}) == []
+    assert helped_hosts({HOME: "/nowhere", "DOCKER_CONFIG": str(folder)})
+    assert helped_hosts({HOME: str(folder.parent), "DOCKER_CONFIG": "/nowhere"}) == []
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,7 @@ def test_a_bom_is_passed_over(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "fifo"])
+@posix("FIFOs")
 def test_a_file_that_is_none_is_not_waited_for(folder: Path, kind: str) -> None:
     if kind == "folder":
         (folder / "config.json").mkdir()
@@ -97,6 +100,7 @@ def config(folder: Path, content: str | bytes, mode: int = 0o600) -> str:
 
 
 class TestChanging:
+    @modes
     def test_a_new_file_is_private(self, tmp_path: Path) -> None:
         path = str(tmp_path / "new" / "config.json")
         before = read(path)
@@ -109,6 +113,7 @@ class TestChanging:
         assert os.stat(tmp_path / "new").st_mode & 0o777 == 0o700
 
     @pytest.mark.parametrize("mode", [0o600, 0o644, 0o400])
+    @modes
     def test_mode_and_copy_are_those_of_the_file(self, folder: Path, mode: int) -> None:
         text = '{\n    "HttpHeaders": {"X": "é"},\n    "credsStore": "desktop"\n}\n'
         path = config(folder, text, mode)
@@ -127,6 +132,7 @@ class TestChanging:
         assert Path(path).read_bytes().startswith(b"\xef\xbb\xbf{")
         assert helper_of(read(path), HOST) == "acr"
 
+    @modes
     def test_a_link_stays_a_link(self, folder: Path, tmp_path: Path) -> None:
         real = tmp_path / "dotfiles.json"
         real.write_text("{}")
@@ -188,6 +194,7 @@ class TestChanging:
         assert after.content == {"auths": {"b.azurecr.io": {}}}
 
 
+@posix("HOME")
 class TestPlaces:
     def test_docker(self) -> None:
         assert docker_file({"HOME": "/home/dana"}) == "/home/dana/.docker/config.json"

@@ -47,7 +47,7 @@ def put(folder: str, data: bytes, host: str = HOST, stamped: bytes = STAMP) -> s
 
 
 def environ(home: str, **more: str) -> dict[str, str]:
-    return {"HOME": home, "USERPROFILE": home, **more}
+    return {"HOME": home, "USERPROFILE": home, "APPDATA": os.path.join(home, ".config"), **more}
 
 
 def stamp_of(variables: Mapping[str, str], watched: tuple[bytes, ...] = ()) -> bytes:

@@ -11,6 +11,9 @@ import pytest
 
 from docker_credential_acr import entry, paths
 from tests.entries import doubled
+from tests.systems import posix
+
+pytestmark = posix("descriptors that a child is handed by number")
 
 HOST = "staircase.azurecr.io"
 ANSWER = b'"Username":"00000000-0000-0000-0000-000000000000","Secret":"CANARY"}'

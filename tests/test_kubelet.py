@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_acr import entry, kubelet, kubelet_arguments, kubelet_request, paths
+from tests.systems import posix
 
 HOST = "staircase.azurecr.io"
 LOGIN = b'"Username":"00000000-0000-0000-0000-000000000000","Secret":"CANARY"}'
@@ -63,6 +64,7 @@ def remember(environ: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("cached", [True, False])
+@posix("descriptors that a child is handed by number")
 def test_an_answer_loads_neither_json_nor_settings_nor_an_sdk(
     environ: dict[str, str],
     cached: bool,  # noqa: FBT001  a table

@@ -14,6 +14,7 @@ from docker_credential_acr.log import log
 from docker_credential_acr.secret import Secret
 from tests.azure import Status
 from tests.stories.program import PATH, Answer, Program
+from tests.systems import modes, needs_root, posix
 
 START = """
 import sys, logging, warnings
@@ -77,7 +78,7 @@ class TestSilence:
         assert victim.read_text() == "untouched"
         assert stat.S_IMODE(victim.stat().st_mode) == 0o644
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+    @needs_root
     def test_somebody_elses_file_is_left_alone(self, tmp_path: Path) -> None:
         (path := tmp_path / "log").write_text("untouched")
         os.chown(path, 65534, 65534)
@@ -93,6 +94,7 @@ class TestSilence:
 
 
 class TestFile:
+    @modes
     def test_it_is_its_owners_alone(self, tmp_path: Path) -> None:
         path = tmp_path / "log"
         for _ in range(2):

@@ -8,6 +8,7 @@ import pytest
 from docker_credential_acr import paths
 
 HOME = "/home/person"
+HOMES = {"HOME": HOME, "USERPROFILE": HOME}  # Windows' variable is the second
 NAME = "docker-credential-acr"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
 UID = os.geteuid() if os.name != "nt" else 0
@@ -20,14 +21,14 @@ def test_a_variable_is_the_one_of_the_environment() -> None:
 
 class TestHome:
     def test_it_is_where_the_variable_says(self) -> None:
-        assert paths.home({"HOME": HOME}.get) == HOME
+        assert paths.home(HOMES.get) == HOME
 
     def test_a_user_without_the_variable_has_one_all_the_same(self) -> None:
         nothing: dict[str, str] = {}
         assert paths.home(nothing.get) == os.path.expanduser("~")
 
     def test_a_relative_one_is_none(self) -> None:
-        assert paths.home({"HOME": "person"}.get) is None
+        assert paths.home({"HOME": "person", "USERPROFILE": "person"}.get) is None
 
 
 @linux

@@ -19,7 +19,7 @@ from docker_credential_acr.settings import LARGEST, Settings, for_host, load, pa
 from docker_credential_acr.settings_keys import option_names
 from tests.azure import FakeAzure
 from tests.stories.program import GUID, NOT_FOUND, Program, new_host
-from tests.systems import needs_root
+from tests.systems import modes, needs_root
 
 HOST = "team.azurecr.io"
 PATH = "config.toml"
@@ -496,6 +496,7 @@ class TestFile:
         assert load(str(path)).defaults == {"method": "azure-cli"}
 
     @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+    @modes
     def test_others_may_not_write_it(self, path: Path, mode: int) -> None:
         path.chmod(mode)
         with pytest.raises(SettingsError, match="can be changed by other users") as raised:
@@ -510,6 +511,7 @@ class TestFile:
             load(str(path))
         assert "chown" in raised.value.hint
 
+    @modes
     def test_a_link_is_followed_to_what_counts(self, path: Path) -> None:
         """Kubernetes mounts a ConfigMap as a chain of links."""
         link = path.with_name("link")

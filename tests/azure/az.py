@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 import uuid
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from tests.azure import FakeAzure, az_program
 from tests.azure.directory import Identity
+from tests.azure.programs import install
 
 Mode = Literal[
     "signed_in",
@@ -34,7 +34,7 @@ class FakeAz:
 
     @property
     def program(self) -> str:
-        return os.path.join(self.folder, "az")
+        return os.path.join(self.folder, "az.cmd" if os.name == "nt" else "az")
 
     def calls(self) -> list[dict[str, Any]]:
         """Every call so far: argv, cwd, environ (the chosen variables), pid."""
@@ -96,9 +96,5 @@ def install_az(  # noqa: PLR0913 - choices
     with open(az_program.__file__, encoding="utf-8") as file:
         body = file.read()
     settings = os.path.join(az.folder, "az-settings.json")
-    with open(az.program, "w", encoding="utf-8") as file:
-        file.write(
-            f"#!{sys.executable} -IS\n{body}\n\nsys.exit(main({settings!r}, sys.argv[1:]))\n"
-        )
-    os.chmod(az.program, 0o755)  # noqa: S103, RUF100
+    install(az.folder, "az", f"{body}\n\nsys.exit(main({settings!r}, sys.argv[1:]))\n")
     return az

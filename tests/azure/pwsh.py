@@ -2,11 +2,11 @@
 
 import json
 import os
-import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tests.azure import FakeAzure, pwsh_program
+from tests.azure.programs import install
 
 Mode = Literal[
     "plain",
@@ -66,9 +66,5 @@ def install_pwsh(
         json.dump(content, file)
     with open(pwsh_program.__file__, encoding="utf-8") as file:
         body = file.read()
-    program = os.path.join(pwsh.folder, name)
-    with open(program, "w", encoding="utf-8") as file:
-        start = f"sys.exit(main({settings!r}, sys.argv[1:]))"
-        file.write(f"#!{sys.executable} -IS\n{body}\n\n{start}\n")
-    os.chmod(program, 0o755)  # noqa: S103, RUF100
+    install(pwsh.folder, name, f"{body}\n\nsys.exit(main({settings!r}, sys.argv[1:]))\n")
     return pwsh

@@ -28,6 +28,9 @@ from tests.azure.authorize import challenge_of
 from tests.azure.browser import FakeBrowser, Mode, install_browser
 from tests.azure.tokens import peek
 from tests.methods.worlds import ARM, Machine
+from tests.systems import own_store
+
+pytestmark = own_store
 
 both = pytest.mark.parametrize("method", INTERACTIVE_METHODS)
 OTHER = "00000000-1111-2222-3333-444444444444"

@@ -21,6 +21,9 @@ from docker_credential_acr.methods.kept_sign_in import Identity
 from docker_credential_acr.secret import Secret
 from tests.methods.worlds import Machine
 from tests.stories.program import until
+from tests.systems import own_store
+
+pytestmark = own_store
 
 METHOD = "device-code"
 HELPER = """#!/bin/sh

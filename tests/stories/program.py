@@ -98,6 +98,11 @@ def surroundings(home: str, temporary: str) -> dict[str, str]:
     }
 
 
+def settings_file(home: str) -> str:
+    """Where the settings of somebody with this home are."""
+    return os.path.join(home, *SETTINGS.split("/"), "docker-credential-acr", "config.toml")
+
+
 def new_host(suffix: str = "azurecr.io") -> str:
     """A registry that no other test knows."""
     return f"t{uuid.uuid4().hex[:12]}.{suffix}"
@@ -201,7 +206,7 @@ class Program:
 
     def settings(self, text: str) -> str:
         """Write the settings file; its path."""
-        path = os.path.join(self.home, *SETTINGS.split("/"), "docker-credential-acr", "config.toml")
+        path = settings_file(self.home)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)

@@ -12,7 +12,9 @@ import pytest
 
 from tests.azure import Garbage
 from tests.stories.program import NOT_FOUND, Program
-from tests.systems import needs_root
+from tests.systems import modes, needs_root
+
+pytestmark = modes
 
 NOBODY = 65534
 

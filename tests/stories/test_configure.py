@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.program import PATH, Answer, Program, new_host
+from tests.stories.program import PATH, Answer, Program, new_host, settings_file
 from tests.systems import needs_root
 
 BY_SECRET = ("--method", "client-secret", "--client-secret-env", "AZURE_CLIENT_SECRET")
@@ -18,7 +18,7 @@ BY_SECRET = ("--method", "client-secret", "--client-secret-env", "AZURE_CLIENT_S
 @pytest.fixture
 def person(program: Program) -> Program:
     """Somebody who has the program on PATH, as an installation has it."""
-    program.environ["PATH"] = f"{os.path.dirname(PATH)}:/usr/bin:/bin"
+    program.environ["PATH"] = os.pathsep.join([os.path.dirname(PATH), program.environ["PATH"]])
     return program
 
 
@@ -44,7 +44,7 @@ def test_from_nothing_to_a_pull(person: Program, host: str) -> None:
     assert helpers(person) == {host: "acr"}
     assert person.get(host).secret
     assert person.exchanges(host) == 1  # what was proved is what the pull gets
-    assert ".config/docker-credential-acr/config.toml" not in person.files()
+    assert not os.path.exists(settings_file(person.home))
 
 
 def test_the_settings_are_those_that_were_given(person: Program, host: str) -> None:
@@ -91,7 +91,7 @@ def test_there_and_back_again(person: Program, host: str, shape: str, mode: int)
     assert docker(person).read_bytes() == before
     assert docker(person).stat().st_mode & 0o777 == mode
     assert person.unfinished() == []
-    assert ".config/docker-credential-acr/config.toml" not in person.files()
+    assert not os.path.exists(settings_file(person.home))
 
 
 @pytest.mark.parametrize("text", ["", " \r\n", "\ufeff", "{}"], ids=ascii)
@@ -348,7 +348,7 @@ def test_many_at_once_lose_nothing(person: Program) -> None:
         assert explained["keys"]["method"]["value"] == "client-secret"
     assert person.run("configure", *hosts, "--remove").code == 0
     assert docker(person).read_text().split() == ["{}"]
-    assert ".config/docker-credential-acr/config.toml" not in person.files()
+    assert not os.path.exists(settings_file(person.home))
 
 
 def test_what_was_written_by_halves_is_undone(person: Program, host: str) -> None:
@@ -359,7 +359,7 @@ def test_what_was_written_by_halves_is_undone(person: Program, host: str) -> Non
     answer = person.run("configure", host, *BY_SECRET, "--no-verify")
     assert answer.code == 3
     assert person.run("configure", host, "--remove").code == 0
-    assert ".config/docker-credential-acr/config.toml" not in person.files()
+    assert not os.path.exists(settings_file(person.home))
     assert helpers(person) == {host: "desktop"}
 
 

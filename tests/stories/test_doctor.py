@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.azure import PULL, FakeAzure, Hang, SelfSigned, Status
-from tests.stories.program import PATH, Program, new_host
+from tests.stories.program import PATH, Program, new_host, settings_file
 
 SECTIONS = ("Installation", "Files", "Network", "Clock", "Identity", "Registry", "Permission")
 
@@ -18,7 +18,7 @@ SECTIONS = ("Installation", "Files", "Network", "Clock", "Identity", "Registry",
 @pytest.fixture
 def person(program: Program) -> Program:
     """Somebody who has the program on PATH, as an installation has it."""
-    program.environ["PATH"] = f"{os.path.dirname(PATH)}:/usr/bin:/bin"
+    program.environ["PATH"] = os.pathsep.join([os.path.dirname(PATH), program.environ["PATH"]])
     return program
 
 
@@ -423,7 +423,7 @@ class TestBundle:
             f'[registries."{host}"]\nmethod = "client-secret"\n'
             'client_secret_command = ["printf", "CANARY-argument"]\n'
         )
-        person.own.add(os.path.join(person.home, ".config/docker-credential-acr/config.toml"))
+        person.own.add(settings_file(person.home))
         config = Path(person.home, ".docker", "config.json")
         config.parent.mkdir()
         misplaced = {host: "acr", "a.example": {"auth": "CANARY-login"}}

@@ -10,6 +10,9 @@ import pytest
 from tests.stories.other_helpers import OWN_SERVER, Script, own, pass_store, script
 from tests.stories.program import FROZEN, GUID, NOT_FOUND, PATH, Answer, Program, new_host
 from tests.stories.test_list import docker_config
+from tests.systems import scripts
+
+pytestmark = scripts
 
 HUB = "https://index.docker.io/v1/"
 # Says what the test wants said, byte for byte.

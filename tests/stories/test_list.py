@@ -9,6 +9,7 @@ import pytest
 
 from tests.azure import Status
 from tests.stories.program import GUID, Program, new_host, used_by
+from tests.systems import posix
 
 
 def docker_config(program: Program, content: object, folder: str = ".docker") -> str:
@@ -123,6 +124,7 @@ def test_f18_a_tenth_of_a_second(program: Program) -> None:
     assert program.azure.requests == []
 
 
+@posix("HOME")
 def test_f18_without_home(program: Program) -> None:
     """Without a home there is nothing to list, which is no error."""
     shared = os.path.join(program.home, "cache")

@@ -28,6 +28,9 @@ from tests.stories.other_helpers import (
 from tests.stories.program import NOT_FOUND, PATH, SECONDS, Answer, Program, new_host, until
 from tests.stories.screen import Screen
 from tests.stories.test_refresh_ahead import entry
+from tests.systems import own_store
+
+pytestmark = own_store
 
 ELSEWHERE = "docker-credential-acr login {} --method device-code"
 CODE = "open https://microsoft.com/devicelogin and enter the code FAKE12345"

@@ -18,6 +18,9 @@ from tests.stories.node import Response, request
 from tests.stories.other_helpers import KEEPS, own, script
 from tests.stories.program import GUID, Answer, Program, new_host, until
 from tests.stories.test_refresh_ahead import age
+from tests.systems import scripts
+
+pytestmark = scripts
 
 FILE = 'store = "file"\n'
 ADMIN = "admin"

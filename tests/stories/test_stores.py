@@ -20,6 +20,9 @@ from tests.stories.other_helpers import (
 )
 from tests.stories.program import GUID, PATH, Program, new_host
 from tests.stories.test_logins import ADMIN, files, lost, pair, password
+from tests.systems import scripts
+
+pytestmark = scripts
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from tests.azure import Status
 from tests.azure.az import install_az
 from tests.stories import canary
 from tests.stories.program import PATH, Answer, Program
+from tests.systems import modes, posix, scripts
 
 
 def run_in(program: Program, folder: str, host: str, **changes: str | None) -> Answer:
@@ -38,6 +39,7 @@ def run_in(program: Program, folder: str, host: str, **changes: str | None) -> A
         pytest.param("/proc/\udcff\n", id="odd-bytes"),
     ],
 )
+@posix("HOME, nor a folder that has gone")
 def test_v30_home(program: Program, host: str, home: str | None) -> None:
     """Wherever HOME points, and if it points nowhere, there is an answer."""
     changes = {"HOME": home}
@@ -69,6 +71,7 @@ def test_v30_no_cache(program: Program, host: str) -> None:
     assert program.files() == []
 
 
+@posix("HOME, nor a folder that has gone")
 def test_v30_working_directory_has_gone(program: Program, host: str) -> None:
     """A deleted working directory does not matter."""
     folder = os.path.join(program.home, "gone")
@@ -91,6 +94,7 @@ def test_v30_working_directory_has_gone(program: Program, host: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "relative/cache", "/proc/nonexistent/cache"])
+@posix("XDG_CACHE_HOME")
 def test_f28_cache_home(program: Program, host: str, value: str) -> None:
     """No relative or impossible folder leads to tokens in the directory that an image is built from."""
     assert program.get(host, XDG_CACHE_HOME=value).login
@@ -122,6 +126,7 @@ def test_f29_odd_folder_names(program: Program, host: str, name: str) -> None:
     assert os.listdir(folder)
 
 
+@scripts
 def test_v34_files_in_the_working_directory(program: Program, host: str) -> None:
     """Modules, start-up files and programs that lie about are not run with somebody's credentials."""
     folder = os.path.join(program.home, "work")
@@ -176,6 +181,7 @@ def test_v35_locale(program: Program, host: str, locale: dict[str, str]) -> None
     assert program.get(f"other-{host}", **wrong).reference == other.reference
 
 
+@modes
 def test_v36_log(program: Program, host: str) -> None:
     """The log is private, tells the steps, and holds no secret; the answers stay the same."""
     log = os.path.join(program.home, "debug.log")
@@ -194,6 +200,7 @@ def test_v36_log(program: Program, host: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["/proc/nonexistent/log", "/", "/dev/full", "link"])
+@modes
 def test_v36_log_that_cannot_be_written(program: Program, host: str, place: str) -> None:
     """A log that cannot be had is never the reason of a failed pull, and no link is followed."""
     victim = os.path.join(program.home, "victim")
@@ -247,6 +254,7 @@ def test_session_keys_are_not_written(program: Program, host: str) -> None:
     assert not os.path.exists(keys) or not os.path.getsize(keys)
 
 
+@modes
 @pytest.mark.parametrize("parents", [True, False], ids=["there", "missing"])
 def test_ls_of_the_cache_is_private(program: Program, host: str, *, parents: bool) -> None:
     """Under any umask the folder is 0700 and the files are 0600."""

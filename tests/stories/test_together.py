@@ -13,6 +13,7 @@ import pytest
 
 from tests.azure import Delay, Hang, Status
 from tests.stories.program import PATH, Answer, Program, until, waits
+from tests.systems import signals
 
 MANY = 50
 SIGNALS = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if os.name != "nt" else [])]
@@ -93,6 +94,7 @@ def test_v32_killed_while_saving(program: Program, host: str, call: str, number:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
+@signals
 def test_f75_stopped_by_a_signal(program: Program, host: str, number: signal.Signals) -> None:
     """During a sign-in that hangs a signal ends it at once, with a sentence and without a trace."""
     program.azure.fault("exchange", Hang(), host=host)
@@ -108,7 +110,8 @@ def test_f75_stopped_by_a_signal(program: Program, host: str, number: signal.Sig
     assert program.get(host).login
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@signals
+@pytest.mark.parametrize("number", SIGNALS)
 def test_f75_stopped_while_waiting(program: Program, host: str, number: signal.Signals) -> None:
     """One that waits for another's sign-in ends as quickly, and the other goes on."""
     first = program.holder(host, Delay(2))
@@ -124,6 +127,7 @@ def test_f75_stopped_while_waiting(program: Program, host: str, number: signal.S
 
 
 @pytest.mark.parametrize("number", SIGNALS[:2])
+@signals
 def test_f75_stopped_before_the_input(program: Program, number: signal.Signals) -> None:
     """Ctrl-C at a terminal, before anything was typed, gives no traceback."""
     process = program.start("get")
@@ -191,6 +195,7 @@ helper.wait()
 """
 
 
+@signals
 @pytest.mark.parametrize("wait", [waiting_for_the_network, waiting_for_a_lock, waiting_for_az])
 def test_f75_the_client_is_killed(program: Program, host: str, wait: Wait) -> None:
     """Nobody will read the answer: it ends with its client, in silence, and takes its children along."""
@@ -224,6 +229,7 @@ def test_f75_the_client_is_killed(program: Program, host: str, wait: Wait) -> No
     assert program.unfinished() == []
 
 
+@signals
 def test_f75_children_end_with_it(program: Program, host: str) -> None:
     """A signal ends the Azure CLI that was started, and what that has started."""
     tools = os.path.join(program.home, "tools")
