@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import time
 
-from docker_credential_acr import audiences, cache, entry, exchange
+from docker_credential_acr import audiences, cache, entry, exchange, waiting_room
 from docker_credential_acr.asker import Asker
 from docker_credential_acr.cache import IDENTITY
 from docker_credential_acr.callers import request
@@ -250,7 +250,7 @@ def _is_new(errand: _Errand) -> bool:
     """Tell whether the shared token was got a moment ago, so that another one would be no better."""
     folder, name = errand.who.folder, entry.file_name(IDENTITY, errand.identity)
     found = entry.version(os.path.join(folder.path, name)) if folder else None
-    return found is not None and 0 <= time() - found[0] / 1e9 < cache.FAILURE_SECONDS
+    return found is not None and 0 <= time() - found[0] / 1e9 < waiting_room.FAILURE_SECONDS
 
 
 def _token(answer: bytes) -> EntraToken:

@@ -25,6 +25,7 @@ NO_TIMES = (0, 0, 0, 0)  # of what is no answer and never will be: nobody waits 
 STALE_SECONDS = 60  # an old token that nobody could renew is good for this long at least
 _NO_ANSWER = b"%d %d %d %d\n" % NO_TIMES
 _GO_ON = b""  # what is found where nobody is to wait: the slow path decides
+PIPES = (0o010000, 0o140000)  # kinds of file that tell when their reader ends: FIFO and socket
 _GRACE = 2  # seconds for an answer, as the watchdog gives
 
 _taken: dict[str, list[int]] = {}  # path of an entry whose turn is ours -> the locks that say so
@@ -46,7 +47,7 @@ def enter(fail: "Fail", folder: str, host: str, stamped: bytes, seconds: bytes) 
     _signal.alarm(limit + _GRACE)
     _heed_signals(lambda *_: fail(_about(host, time_limit.STOPPED)))
     _limit[0], began = limit, monotonic()
-    found = wait(folder, host, stamped, began + limit)
+    found = wait(folder, host, stamped, began + limit, _reader_is_there())
     _waited[0] = monotonic() - began
     if found is None and left() <= 0:
         fail(_about(host, time_limit.sentence(time_limit.WAITING)))
@@ -54,15 +55,20 @@ def enter(fail: "Fail", folder: str, host: str, stamped: bytes, seconds: bytes) 
     return found
 
 
-def wait(folder: str, host: str, stamped: bytes, ends_at: float) -> "bytes | None":
-    """Return the answer for *host*, or None: it is our turn, or nobody's, or *ends_at* is over."""
+def wait(
+    folder: str, host: str, stamped: bytes, ends_at: float, check: "Callable[[], object]"
+) -> "bytes | None":
+    """Return the answer for *host*, or None: it is our turn, or nobody's, or *ends_at* is over.
+
+    *check* is done whenever the cache is looked at.
+    """
     descriptor = _opened(folder)
     if descriptor is None:
         return None
     name, begins = entry.file_name(host, stamped), entry.head(host, stamped)
     path = f"{folder}/{name}"
     try:
-        found, held, ours = locks.wait(name, descriptor, ends_at, _look_at(path, begins))
+        found, held, ours = locks.wait(name, descriptor, ends_at, _look_at(path, begins, check))
     finally:
         os.close(descriptor)
     if found is None and not ours:
@@ -101,8 +107,24 @@ def _opened(folder: str) -> "int | None":
     return None
 
 
-def _look_at(path: str, begins: bytes) -> "Look":
+def _reader_is_there() -> "Callable[[], object]":
+    """Return what ends the process once nobody can read its answer: the client has ended."""
+    from select import POLLERR, POLLHUP, poll  # noqa: PLC0415  Windows has none
+
+    reader = poll()
+    if os.fstat(1).st_mode & 0o170000 in PIPES:
+        reader.register(1, 0)
+
+    def check() -> None:
+        if any(what & (POLLERR | POLLHUP) for _, what in reader.poll(0)):
+            os._exit(1)
+
+    return check
+
+
+def _look_at(path: str, begins: bytes, check: "Callable[[], object]") -> "Look":
     def look() -> bytes | None:
+        check()
         data, now = entry.read_private(path), time()
         found = entry.parse(data, begins, now)
         if found is not None and now < found[0][2]:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from time import monotonic, sleep
 
 from docker_credential_acr.time_limit import STOPPED
+from docker_credential_acr.waiting_room import PIPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ _SOON = 0.1  # the same after a signal: whoever sent it waits for our end, not f
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")  # the last is Windows': Ctrl-Break, log-off
 _BEHIND = 4  # seconds from the thread's turn to the alarm's
 _UNHEARD = b""  # there is nobody to say anything to
-_PIPES = (0o010000, 0o140000)  # kinds of file that tell when their reader ends: FIFO and socket
 
 
 class Watchdog:
@@ -109,7 +109,7 @@ class Watchdog:
         """End the process once nobody can read its answer: the client has ended. POSIX only."""
         if self._wakeup >= 0:
             with suppress(OSError):
-                self._reader = os.fstat(1).st_mode & 0o170000 in _PIPES
+                self._reader = os.fstat(1).st_mode & 0o170000 in PIPES
             self._look_again()
 
     def answer(self, out: bytes, err: bytes = b"") -> bool:

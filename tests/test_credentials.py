@@ -351,7 +351,7 @@ class TestSharing:
     def test_one_that_a_registry_refuses_is_replaced(self, person: Person) -> None:
         """A permission given a minute ago is in new tokens only."""
         person.token(new_host())
-        person.date_shared_token(time.time() - cache.FAILURE_SECONDS)
+        person.date_shared_token(time.time() - waiting_room.FAILURE_SECONDS)
         host = new_host()
         person.azure.fault("exchange", Status(401), times=1, host=host)
         person.token(host)
@@ -361,7 +361,7 @@ class TestSharing:
 
     def test_a_registry_that_refuses_the_new_one_too_is_believed(self, person: Person) -> None:
         person.token(new_host())
-        person.date_shared_token(time.time() - cache.FAILURE_SECONDS)
+        person.date_shared_token(time.time() - waiting_room.FAILURE_SECONDS)
         host = new_host()
         person.azure.fault("exchange", Status(401), host=host)
         assert isinstance(person.failure(host), RegistryRefused)

@@ -14,7 +14,7 @@ from docker_credential_acr.log import log
 from docker_credential_acr.secret import Secret
 from tests.azure import Status
 from tests.stories.program import PATH, Answer, Program
-from tests.systems import modes, needs_root, posix
+from tests.systems import modes, needs_root
 
 START = """
 import sys, logging, warnings

@@ -5,7 +5,14 @@ import re
 
 import pytest
 
-from docker_credential_acr import __main__, addresses, helper_program, locks, transport, waiting_room
+from docker_credential_acr import (
+    __main__,
+    addresses,
+    helper_program,
+    locks,
+    transport,
+    waiting_room,
+)
 from docker_credential_acr.methods import cli_program, managed_identity, sources
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

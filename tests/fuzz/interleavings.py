@@ -214,7 +214,8 @@ class Stage:
         """Wait in the waiting room, and go on behind it whoever has the turn, as the program does."""
         path = self.folder.path
         try:
-            found = waiting_room.wait(path, host, self.who.stamped, time.monotonic() + 20)
+            ends_at = time.monotonic() + 20
+            found = waiting_room.wait(path, host, self.who.stamped, ends_at, lambda: None)
             return self.obtain(host) if found is None else found
         except Killed:  # the kernel lets go what a process has held
             name = entry.file_name(host, self.who.stamped)

@@ -97,7 +97,8 @@ def without_what_was_told(program: Program, data: bytes) -> bytes:
 
 def paths(program: Program) -> Iterator[str]:
     """Everything in the home and in the folder for temporary files."""
-    for top in {program.home, *map(program.environ.get, ("TMPDIR", "TEMP"))} - {None}:
+    environ = program.environ
+    for top in {program.home, environ.get("TMPDIR") or environ.get("TEMP") or program.home}:
         for root, folders, names in os.walk(top):
             yield from (os.path.join(root, name) for name in folders + names)
 

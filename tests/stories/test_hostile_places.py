@@ -17,8 +17,8 @@ from docker_credential_acr.paths import NAME
 from tests.azure.az import install_az
 from tests.stories.program import FROZEN, NOT_FOUND, PATH, Program
 from tests.stories.test_surroundings import run_in
+from tests.systems import needs_root
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 NOBODY = 65534
 # What the program and its libraries import, and what a bare interpreter does.
 MODULES = (
@@ -255,7 +255,7 @@ def foreign_file(ours: Path, _: Path) -> None:
     os.chown(ours, NOBODY, NOBODY)
 
 
-@ROOT
+@needs_root
 @pytest.mark.parametrize(
     "plant", [foreign_folder, link_to_a_foreign_one, link_to_one_of_ours, foreign_file]
 )
