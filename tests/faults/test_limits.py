@@ -58,7 +58,7 @@ def test_f77_no_file_may_grow(program: Program, host: str) -> None:
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
 def test_f77_no_more_processes(program: Program, host: str, *, warm: bool) -> None:
     """Where no thread may be started, the kernel's alarm is the bound and the answer is given."""
-    unprivileged = " ".join(UNPRIVILEGED).replace("65532", "65534")  # whose limit is nobody else's
+    unprivileged = " ".join(UNPRIVILEGED).replace("65532", "65531")  # who runs nothing else
     first = f'printf %s {host} | {unprivileged} "$@" >/dev/null' if warm else ":"
     script = f"""
 mount -t tmpfs -o mode=755 tmpfs /mnt
@@ -68,7 +68,7 @@ export SSL_CERT_FILE=/mnt/trusted.pem HOME=/mnt/home
 cd /
 {unprivileged} "$1" version >/dev/null || exit 77
 {first}
-exec {unprivileged} prlimit --nproc=1 "$@"
+exec prlimit --nproc=1 {unprivileged} "$@"
 """
     answer = run(program, in_mounts(script), host)
     if answer.code == 77:
