@@ -48,6 +48,7 @@ def _show(_: argparse.Namespace, environ: Mapping[str, str], terminal: Terminal)
     if path is None:
         terminal.note("there is no settings file: the defaults hold")
         return 0
+    load(path)  # what is no key of ours may be a secret: such a file is not shown
     data = trusted_files.read(path, trusted_files.SETTINGS, LARGEST)
     terminal.out.write(data.decode("utf-8-sig", "replace"))
     return 0

@@ -775,3 +775,23 @@ def test_f85_a_secret_with_more_around_it(program: Program, host: str, form: str
         assert answer.reference in ("client-secret-refused", "secret-unreadable")
     else:
         assert form == "{}\r", "a line end of Windows is no part of it"
+
+
+@pytest.mark.parametrize("key", ["client_secret", "password", "secret", "token"])
+def test_f84_a_secret_in_the_settings(program: Program, host: str, key: str) -> None:
+    """There is no key for one: the line is refused, and nothing that looks at the file shows the value."""
+    method = "repository-token" if key == "password" else "client-secret"
+    text = f'[registries."{host}"]\nmethod = "{method}"\n{key} = "CANARY-in-the-settings"\n'
+    program.own.add(program.settings(text))
+    program.secrets.add("CANARY-in-the-settings")
+    answer = program.get(host)
+    assert answer.reference == "settings-invalid"
+    assert b"config.toml:3" in answer.out
+    for verb in (
+        ("config", "check"),
+        ("config", "explain", host),
+        ("doctor", "--pre"),
+        ("status",),
+    ):
+        assert program.run(*verb).code in (1, 3)
+    program.run("config", "show")
