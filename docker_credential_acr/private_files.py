@@ -46,7 +46,7 @@ def open_folder(path: str | None) -> Folder | None:
             return None
         if stat.S_IMODE(found.st_mode) != _PRIVATE:  # whatever the umask, then or when it was made
             os.fchmod(fd, _PRIVATE)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # the last one for a thousand folders in a path
         return None
     return folder
 

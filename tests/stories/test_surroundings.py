@@ -93,7 +93,10 @@ def test_v30_working_directory_has_gone(program: Program, host: str) -> None:
         assert program.note(("get",), Answer(found.returncode, found.stdout, found.stderr)).login
 
 
-@pytest.mark.parametrize("value", ["", "relative/cache", "/proc/nonexistent/cache"])
+IMPOSSIBLE = ["", "relative/cache", "/proc/nonexistent/cache", "/a" * 3_000, "/" + "b" * 5_000]
+
+
+@pytest.mark.parametrize("value", IMPOSSIBLE, ids=lambda value: value[:20])
 @posix("XDG_CACHE_HOME")
 def test_f28_cache_home(program: Program, host: str, value: str) -> None:
     """No relative or impossible folder leads to tokens in the directory that an image is built from."""
