@@ -25,10 +25,8 @@ class Remembered:
         if data is None or not data.startswith(begins):
             return None
         until, _, text = data[len(begins) :].decode("utf-8", "replace").partition("\n")
-        known = (
-            until.isdecimal() and len(until) < _DIGITS
-        )  # a crash of the machine may leave anything
-        return text if known and time() < int(until) else None
+        a_time = until.isdecimal() and len(until) < _DIGITS  # a crash may leave anything
+        return text if a_time and time() < int(until) else None
 
     def remember(self, name: str, text: str, seconds: float) -> None:
         """Keep *text* as *name* for *seconds*; a folder that cannot be written to keeps nothing."""

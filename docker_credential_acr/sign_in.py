@@ -170,11 +170,12 @@ def registry_token(
 def _exchanged(errand: _Errand) -> RegistryToken:
     shared = _shared(errand)
     if shared is not None:
+        new = _is_new(errand)
         try:
             return _traded(errand, shared)
         except RegistryRefused as refusal:
             # A network rule minds no token; and where many registries refuse, not each costs a sign-in.
-            if refusal.reference != "registry-refused" or _is_new(errand):
+            if refusal.reference != "registry-refused" or new:
                 raise
             log.debug("%s: the shared Entra token was refused, signing in anew", errand.chosen.host)
     try:

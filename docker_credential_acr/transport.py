@@ -270,10 +270,8 @@ def check_trust_variables() -> None:
         if not path or (name != "SSL_CERT_FILE" and os.path.isdir(path)):
             continue
         try:
-            if stat.S_ISFIFO(
-                os.stat(path).st_mode
-            ):  # it gives what it has once, if anybody writes to it
-                problem = "is a pipe"
+            if stat.S_ISFIFO(os.stat(path).st_mode):
+                problem = "is a pipe"  # which gives what it has once, if anybody writes to it
             else:
                 with open(path, "rb") as file:
                     if file.read(1):

@@ -376,6 +376,29 @@ class TestSharing:
         assert person.azure.count("sign-in") == 1
         assert person.azure.count("exchange") == 8
 
+    def test_a_better_one_that_came_meanwhile_is_taken(self, person: Person) -> None:
+        """Another process has signed in anew while the registry refused the token of before."""
+        person.token(new_host())
+        person.date_shared_token(time.time() - cache.FAILURE_SECONDS)
+        (path,) = person.folder.glob(f"{cache.IDENTITY}@*[0-9a-f]")
+        old = path.read_bytes()
+        host, other = new_host(), new_host()
+        person.azure.fault("exchange", Status(401), times=1, host=other)
+        person.token(other)
+        better = path.read_bytes()
+        assert better != old
+        path.write_bytes(old)
+        person.date_shared_token(time.time() - cache.FAILURE_SECONDS)
+
+        class Meanwhile(Status):
+            def apply(self, answer: Callable[[], Reply], closing: threading.Event) -> Reply:
+                path.write_bytes(better)
+                return super().apply(answer, closing)
+
+        person.azure.fault("exchange", Meanwhile(401), times=1, host=host)
+        person.token(host)
+        assert person.azure.count("sign-in") == 2
+
     @pytest.mark.parametrize("life", [86_400, 86_700, 28 * 3600])
     def test_one_that_lives_for_more_than_a_day_is_shared(self, person: Person, life: int) -> None:
         """A managed identity's token lives for 24 hours and five minutes, others up to 28 hours."""
