@@ -18,8 +18,8 @@ import time
 import requests
 import truststore
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -29,6 +29,7 @@ from urllib3.exceptions import (
 
 import docker_credential_acr
 from docker_credential_acr.addresses import connect
+from docker_credential_acr.answer_head import Answer
 from docker_credential_acr.deadline import Deadline, doing
 from docker_credential_acr.errors import Unreachable
 from docker_credential_acr.log import log
@@ -161,6 +162,8 @@ class PinnedSession(Session):
 class _Connection(HTTPSConnection):
     """Bounds the way to an address more tightly than what follows on it: a proxy's answer and TLS."""
 
+    response_class = Answer
+
     def _new_conn(self) -> socket.socket:
         options = list(self.socket_options or [])
         try:
@@ -175,8 +178,16 @@ class _Connection(HTTPSConnection):
         return connected
 
 
+class _PlainConnection(HTTPConnection):
+    response_class = Answer
+
+
 class _Pool(HTTPSConnectionPool):
     ConnectionCls = _Connection
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
 
 
 class _Adapter(HTTPAdapter):
@@ -227,7 +238,7 @@ class _Pinned(_Adapter):
 
 
 def _use_our_pool(manager: "Any") -> None:
-    manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _Pool}
+    manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _Pool}
 
 
 @functools.cache

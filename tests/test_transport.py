@@ -409,6 +409,33 @@ class TestEnd:
         assert failure(host, allow_redirects=True).reference == "redirect-refused"
         assert {r.host for r in azure.requests} == {host}
 
+    @pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nX-A: "], ids=["status", "header"])
+    def test_a_head_that_drips(self, begin: bytes) -> None:
+        """Each byte comes in time, and the answer never: the deadline is for all of them."""
+        over = threading.Event()
+
+        def drip(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                connection.recv(4096)
+                connection.sendall(begin)
+                while not over.wait(0.2):
+                    connection.sendall(b"a")
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def serve() -> None:
+                with suppress(OSError):
+                    while True:
+                        drip(server.accept()[0])
+
+            threading.Thread(target=serve, daemon=True).start()
+            session = Session(Deadline.after(2), metadata=True)
+            began = time.monotonic()
+            with pytest.raises((Unreachable, OutOfTime)):
+                session.get(f"http://127.0.0.1:{server.getsockname()[1]}/")
+            assert time.monotonic() - began < 5
+            over.set()
+
     def test_a_mebibyte_is_enough(self, azure: FakeAzure, host: str) -> None:
         azure.fault("challenge", Garbage("x" * LARGEST), times=1)
         assert len(get(host).content) == LARGEST
