@@ -99,6 +99,7 @@ def _bound(
             return Watchdog(seconds, lambda: _NO_INPUT, write)
         watchdog.rearm(seconds, lambda: _OUT_OF_TIME)
         return watchdog
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM,))  # a parent may have blocked it
     _signal.signal(_signal.SIGALRM, action)
     _signal.alarm(seconds)
     return None

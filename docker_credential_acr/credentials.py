@@ -43,11 +43,14 @@ def obtain(
         return _obtained(host, who, deadline, prepare)
     except _EachCaller:
         pass
-    except Failure as failure:
+    except (
+        Exception
+    ) as error:  # a library that is broken is no reason to refuse a good token either
         old = still_good(host, who)
         if old is None:
             raise
-        _log(f"{host}: served the old token, renewal failed: {failure.what}")
+        what = error.what if isinstance(error, Failure) else type(error).__name__
+        _log(f"{host}: served the old token, renewal failed: {what}")
         return old
     return obtain(host, _told_apart(host, who, prepare), deadline, prepare)
 
@@ -85,15 +88,16 @@ def _obtained(
 ) -> bytes:
     name = entry.file_name(host, who.stamped)
     begins = entry.head(host, who.stamped)
+    before = _data(host, who)
 
     def look() -> bytes | None:
-        found = entry.answer(who.folder.path, host, who.stamped, time()) if who.folder else None
-        if found is None and _data(host, who) == begins + _EACH_CALLER:
+        data = _data(host, who)
+        if data == begins + _EACH_CALLER:
             raise _EachCaller
-        return found
+        return waiting_room.answer(data, begins, before)
 
     # Who wants no credential never has an entry: nobody is to wait for one.
-    anonymous = _data(host, who) == begins + _NO_CREDENTIAL
+    anonymous = before == begins + _NO_CREDENTIAL
     turn = nullcontext() if anonymous else cache.turn(who.folder, name, deadline, look)
     with turn as found:
         if found is not None:
@@ -106,14 +110,11 @@ def _obtained(
                 cache.save(who.folder, name, begins + _NO_CREDENTIAL)
             raise
         except _EachCaller:
-            cache.save(
-                who.folder, name, begins + _EACH_CALLER
-            )  # the next ones need no turn to find out
+            # The next ones need no turn to find out.
+            cache.save(who.folder, name, begins + _EACH_CALLER)
             raise
         except Failure as failure:
-            if (
-                look() is None
-            ):  # another one may have had more luck meanwhile, and its answer counts
+            if look() is None:  # else another one had more luck meanwhile, and its answer counts
                 cache.note_failure(who.folder, name, failure)
             raise
         save(host, who, data)

@@ -57,6 +57,7 @@ VARIABLES = (
     b"AZURESUBSCRIPTION_TENANT_ID",
     b"SYSTEM_TEAMPROJECTID",
     b"SYSTEM_JOBID",
+    b"SYSTEM_OIDCREQUESTURI",  # the run is in it; a job without a name has the same number in each
     b"CI_PROJECT_ID",
     b"CI_JOB_ID",
 )

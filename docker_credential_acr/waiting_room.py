@@ -6,6 +6,7 @@ before anything slow is loaded, needs a few milliseconds of the processor, and a
 
 import _signal
 import os
+import select
 from time import monotonic, time
 
 from docker_credential_acr import entry, kept_files, locks, paths, time_limit
@@ -79,6 +80,16 @@ def wait(
     return found or None
 
 
+def answer(data: "bytes | None", begins: bytes, before: "bytes | None") -> "bytes | None":
+    """Return the answer of the entry *data* that begins with *begins*, if it may be handed out.
+
+    *before* was there when the wait began. What has come since need not live for long: another would not.
+    """
+    now, new = time(), data != before
+    found = entry.parse(data, begins, now + STALE_SECONDS if new else now)
+    return None if found is None or not (new or now < found[0][2]) else found[1]
+
+
 def taken(path: str) -> "list[int]":
     """Return the locks that say that it is our turn for the entry *path*, and forget about them."""
     return _taken.pop(path, [])
@@ -109,26 +120,26 @@ def _opened(folder: str) -> "int | None":
 
 def _reader_is_there() -> "Callable[[], object]":
     """Return what ends the process once nobody can read its answer: the client has ended."""
-    from select import POLLERR, POLLHUP, poll  # noqa: PLC0415  Windows has none
-
-    reader = poll()
+    reader = select.poll()
     if os.fstat(1).st_mode & 0o170000 in PIPES:
         reader.register(1, 0)
 
     def check() -> None:
-        if any(what & (POLLERR | POLLHUP) for _, what in reader.poll(0)):
+        if any(what & (select.POLLERR | select.POLLHUP) for _, what in reader.poll(0)):
             os._exit(1)
 
     return check
 
 
 def _look_at(path: str, begins: bytes, check: "Callable[[], object]") -> "Look":
+    before = entry.read_private(path)
+
     def look() -> bytes | None:
         check()
         data, now = entry.read_private(path), time()
-        found = entry.parse(data, begins, now)
-        if found is not None and now < found[0][2]:
-            return found[1]
+        found = answer(data, begins, before)
+        if found is not None:
+            return found
         if data is not None and data.startswith(begins + _NO_ANSWER):
             return _GO_ON
         try:

@@ -90,7 +90,7 @@ def test_each_variable_counts(folder: str, name: str) -> None:
 # design.md 5: where the caller brings the proof, what it says about the caller.
 CALLERS = {
     *("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB"),
-    *("SYSTEM_TEAMPROJECTID", "SYSTEM_JOBID"),
+    *("SYSTEM_TEAMPROJECTID", "SYSTEM_JOBID", "SYSTEM_OIDCREQUESTURI"),
     *("CI_PROJECT_ID", "CI_JOB_ID"),
 }
 

@@ -18,7 +18,11 @@ SECRET_INPUTS: tuple[str, ...] = ()  # the token's issuer and subject tell more 
 
 VARIABLE = "AZURE_FEDERATED_TOKEN"
 _MEANING = "federated token"
-_JOBS = ("GITHUB_RUN_ID", "SYSTEM_JOBID", "CI_JOB_ID")  # with them the stamp says which job it is
+_JOBS = (
+    "GITHUB_RUN_ID",
+    "SYSTEM_OIDCREQUESTURI",
+    "CI_JOB_ID",
+)  # with them the stamp says which job it is
 
 
 @dataclass(frozen=True, slots=True)

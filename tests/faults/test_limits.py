@@ -134,7 +134,6 @@ def test_f78_a_thousand_descriptors(program: Program, host: str, *, warm: bool) 
     assert program.note(("get",), Answer(found.returncode, found.stdout, found.stderr)).login
 
 
-@pytest.mark.xfail(reason="the alarm of the fast staircase stays blocked", strict=True)
 def test_f78_a_parent_that_has_blocked_the_alarm(program: Program) -> None:
     """A mask of signals is inherited, too: standard input is waited for no longer than five seconds."""
     code = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM}); "

@@ -243,7 +243,6 @@ def test_f73_a_crowd_at_the_end_of_a_tokens_life(program: Program, host: str, le
     assert program.azure.count("sign-in") == 1
 
 
-@pytest.mark.xfail(reason="who waits takes no token that is older than it should be", strict=True)
 def test_f73_a_crowd_whose_tokens_are_old_when_they_come(program: Program, host: str) -> None:
     """Where a token lives for less than ``min_ttl`` whoever waited takes what was just fetched."""
     program.azure.registry(host).token_life = 600

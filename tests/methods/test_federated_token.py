@@ -76,7 +76,7 @@ class TestSources:
         (Options(token_env="A"), {"GITHUB_ACTIONS": "true", "CI_JOB_ID": ""}, "token"),
         (Options(token_env="A"), {"CI_JOB_ID": "1"}, "stamp"),
         (Options(token_env="A"), {"GITHUB_RUN_ID": "1"}, "stamp"),
-        (Options(token_env="A"), {"SYSTEM_JOBID": "1"}, "stamp"),
+        (Options(token_env="A"), {"SYSTEM_OIDCREQUESTURI": "1"}, "stamp"),
         (Options(token_command=("a",)), {"CI_JOB_ID": "1"}, "token"),
         (Options(token_file="/a"), {}, "stamp"),
     ],
