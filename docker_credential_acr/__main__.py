@@ -20,7 +20,6 @@ import docker_credential_acr.paths as paths
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
 
     from docker_credential_acr.watchdog import Watchdog
 
@@ -31,10 +30,6 @@ NOT_FOUND = b"credentials not found in native keychain\n"  # clients compare it 
 STDIN_LIMIT = 64 * 1024  # bytes
 STDIN_SECONDS = 5
 TOTAL_SECONDS = 27  # the default deadline of 25 s and two for its own answer
-_NO_INPUT = (
-    b"no registry host came on standard input within 5 s; "
-    b"try: echo HOST | docker-credential-acr get [no-input]\n"
-)
 _NO_ROOM = b"not all of this program can be loaded; raise ulimit -n and -v, or install it anew [internal]\n"
 _OUT_OF_TIME = b"no answer within the time limit; try again [out-of-time]\n"
 
@@ -48,6 +43,10 @@ def main() -> int:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends us without a traceback
     if sys.argv[1:] == ["get"]:
         watchdog = _bound(STDIN_SECONDS, _no_input, None)
+        if os.name != "nt":
+            _signal.pthread_sigmask(
+                _signal.SIG_UNBLOCK, (_signal.SIGALRM,)
+            )  # if our parent blocks it
         given = read_input(STDIN_LIMIT)
         # A file system that hangs ends the process all the same: the default action needs no Python.
         _bound(TOTAL_SECONDS, _signal.SIG_DFL, watchdog)
@@ -79,7 +78,7 @@ def _wait_for_another(folder: str, host: str, stamped: bytes, seconds: bytes) ->
         from docker_credential_acr import waiting_room  # noqa: PLC0415  not for a hit
     except (OSError, ImportError, MemoryError):  # the slow door has a sentence for that
         return None
-    return waiting_room.enter(_fail, folder, host, stamped, seconds)
+    return waiting_room.enter(write, folder, host, stamped, seconds)
 
 
 def _keep_to_our_own_modules() -> None:
@@ -93,29 +92,23 @@ def _bound(
 ) -> "Watchdog | None":
     """Bound the time by an alarm: a thread costs more. The slow path replaces it with the watchdog."""
     if os.name == "nt":  # no alarm there
+        from docker_credential_acr.last_words import NO_INPUT  # noqa: PLC0415
         from docker_credential_acr.watchdog import Watchdog  # noqa: PLC0415
 
         if watchdog is None:
-            return Watchdog(seconds, lambda: _NO_INPUT, write)
+            return Watchdog(seconds, lambda: NO_INPUT, write)
         watchdog.rearm(seconds, lambda: _OUT_OF_TIME)
         return watchdog
-    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM,))  # a parent may have blocked it
     _signal.signal(_signal.SIGALRM, action)
     _signal.alarm(seconds)
     return None
 
 
 def _no_input(*_: object) -> None:
-    _fail(_NO_INPUT)
+    _keep_to_our_own_modules()
+    from docker_credential_acr import last_words  # noqa: PLC0415  not for a hit
 
-
-def _fail(sentence: bytes) -> "NoReturn":
-    write(1, sentence)
-    try:
-        if os.fstat(1)[:3] != os.fstat(2)[:3]:  # on a terminal a person reads it once
-            write(2, sentence)
-    finally:
-        os._exit(1)
+    last_words.fail(write, last_words.NO_INPUT)
 
 
 def read_input(limit: int) -> bytes:

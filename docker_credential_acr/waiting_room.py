@@ -10,15 +10,15 @@ import select
 from time import monotonic, time
 
 from docker_credential_acr import entry, kept_files, locks, paths, time_limit
+from docker_credential_acr.last_words import fail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
 
     from docker_credential_acr.locks import Look
 
-    Fail = Callable[[bytes], NoReturn]
+    Write = Callable[[int, bytes], bool]
 
 FAILED = ".failed"  # behind the name of an entry: what went wrong the last time
 FAILURE_SECONDS = 10.0  # two tries, then silence: three calls at most in any ten seconds
@@ -34,24 +34,24 @@ _limit = [float(time_limit.DEFAULT_SECONDS)]
 _waited = [0.0]
 
 
-def enter(fail: "Fail", folder: str, host: str, stamped: bytes, seconds: bytes) -> "bytes | None":
+def enter(write: "Write", folder: str, host: str, stamped: bytes, seconds: bytes) -> "bytes | None":
     """Return the answer for *host* once another process has saved it, or None: it is our turn.
 
     *folder* is the cache's path, *stamped* says who asks, and *seconds* are the longest time limit of the
     settings, in digits, or nothing. When the time is over an old token that is still good is the answer,
-    else a sentence, with which *fail* ends the process. None is also where there is nothing to wait for.
+    else a sentence, which *write* says before the process ends. None is also where nobody is waited for.
     """
     most = int(seconds) if seconds.isdigit() else time_limit.DEFAULT_SECONDS
     limit = time_limit.asked(paths.variable(time_limit.VARIABLE), most)
     if limit is None or os.name == "nt" or kept_files.has_login(paths.variable, host):
         return None
     _signal.alarm(limit + _GRACE)
-    _heed_signals(lambda *_: fail(_about(host, time_limit.STOPPED)))
+    _heed_signals(lambda *_: fail(write, _about(host, time_limit.STOPPED)))
     _limit[0], began = limit, monotonic()
     found = wait(folder, host, stamped, began + limit, _reader_is_there())
     _waited[0] = monotonic() - began
     if found is None and left() <= 0:
-        fail(_about(host, time_limit.sentence(time_limit.WAITING)))
+        fail(write, _about(host, time_limit.sentence(time_limit.WAITING)))
     _heed_signals(_signal.SIG_DFL)
     return found
 
