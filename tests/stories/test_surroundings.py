@@ -50,6 +50,7 @@ def test_v30_home(program: Program, host: str, home: str | None) -> None:
     assert not os.path.exists(os.path.join(program.home, "relative"))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no /proc")
 def test_f27_no_home_costs_no_time(program: Program, host: str) -> None:
     """Without a home an answer takes a tenth of a second more than without a cache, at most."""
 
