@@ -81,8 +81,11 @@ def desk(
     username: str,
     tmp_path_factory: pytest.TempPathFactory,
     record_property: Callable[[str, object], None],
-) -> Desk:
-    return Desk(lab, str(tmp_path_factory.mktemp("desk")), helper, username, record_property)
+) -> Iterator[Desk]:
+    """No client leaves a secret in a file that is not the helper's own."""
+    desk = Desk(lab, str(tmp_path_factory.mktemp("desk")), helper, username, record_property)
+    yield desk
+    assert desk.leaks() == []
 
 
 @pytest.fixture(scope="session")

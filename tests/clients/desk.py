@@ -48,6 +48,7 @@ class Desk:
     def __init__(self, lab: Lab, folder: str, helper: str, username: str, note: Measured) -> None:
         self.lab = lab
         self.folder = folder
+        self.own: set[str] = set()  # files that the test itself made
         self.username = username
         self._helper = helper
         self._note = note
@@ -104,6 +105,7 @@ class Desk:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as file:
             file.write(text)
+        self.own.add(path)
         return path
 
     def get(self, host: str = places.REGISTRY) -> dict[str, str]:
@@ -133,6 +135,17 @@ class Desk:
         said = "\n".join([ran.stderr, "" if asked else ran.stdout, *(c.stderr for c in helper)])
         assert not canary.shown(said.encode(), self.lab.secrets())
         return Done(helper=helper, **vars(ran))
+
+    def leaks(self) -> list[str]:
+        """The files, but for the test's own, the cache and kept logins, that have a secret in them."""
+        secrets = self.lab.secrets()
+        found = []
+        for root, folders, names in os.walk(self.folder):
+            folders[:] = [f for f in folders if f"{root}/{f}" != self.env["ACR_CRED_CACHE_DIR"]]
+            paths = [os.path.join(root, name) for name in names if not root.endswith("/kept")]
+            searched = (path for path in paths if path not in self.own)
+            found += [path for path in searched if canary.shown(canary.contents(path), secrets)]
+        return found
 
     def prepare(self, *argv: str) -> None:
         """Run what a test needs to have been done before."""

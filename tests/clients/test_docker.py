@@ -158,6 +158,7 @@ def test_login_again_without_arguments(desk: Desk) -> None:
 
 def test_logout_that_cannot_forget(desk: Desk) -> None:
     """docker ends well all the same, but our sentence is read: the login is still there, and used."""
+    desk.own.add(os.path.join(desk.home, "kept"))
     user, password = desk.lab.admin(REGISTRY)
     login = ("docker", "login", "--username", user, "--password-stdin", REGISTRY)
     desk.settle('store = "own"\n')
