@@ -129,7 +129,7 @@ def failure(folder: Folder | None, name: str) -> dict[str, object] | None:
     data = entry.read_private(os.path.join(folder.path, name + FAILED))
     try:
         found = json.loads(data) if data else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     at = found.get("at") if isinstance(found, dict) else None
     return found if isinstance(at, int | float) and 0 <= at < 2**53 else None  # more is no time

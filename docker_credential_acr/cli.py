@@ -4,6 +4,7 @@ Only here and in ``__main__`` does the program look at the real environment, str
 """
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -59,6 +60,10 @@ def run(
     told = watchdog.answer(out, reply.err)
     if reply.code == 0 and told:
         os._exit(0)  # tearing the interpreter and the SDK down would cost a third of a sign-in
+    if (
+        sys.flags.inspect
+    ):  # PYTHONINSPECT would show how Python ends, to whoever reads standard error
+        os._exit(reply.code or 1)
     watchdog.retire()
     return reply.code or 1
 

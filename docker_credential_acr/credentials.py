@@ -150,7 +150,9 @@ def renew(
         return found[0] if found and not found[1] else None
 
     def claimed() -> bool:
-        return renewal.marker(name) in private_files.names(folder)
+        return folder is not None and os.path.lexists(
+            os.path.join(folder.path, renewal.marker(name))
+        )
 
     with cache.turn(folder, name, deadline, look) as fresh:
         if fresh is None and folder is not None and claimed():

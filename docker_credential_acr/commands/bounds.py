@@ -27,6 +27,7 @@ def bounds(
     """
     began = monotonic() - waiting_room.waited()
     waiting = Deadline(began + deadline.seconds_asked(who.environ, who.timeout))
+    watchdog.at_end.append(private_files.drop_unfinished)
     watchdog.host = f"{printable(host)[:80]}: ".encode()
 
     def prepare(chosen: "RegistrySettings") -> Deadline:
@@ -37,7 +38,7 @@ def bounds(
 
         log.debug("%s: signing in with %s", host, chosen.method)
         settled = Deadline(began + chosen.timeout)
-        watchdog.at_end += [child.end_all, private_files.drop_unfinished]
+        watchdog.at_end.append(child.end_all)
         watchdog.rearm(settled.left() + GRACE, deadline.sentence, last_answer)
         return settled
 

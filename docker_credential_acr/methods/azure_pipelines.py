@@ -17,7 +17,7 @@ _CONNECTION = "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"
 _CLIENT = "AZURESUBSCRIPTION_CLIENT_ID"
 _TENANT = "AZURESUBSCRIPTION_TENANT_ID"
 
-# The address is the job's, and the stamp has the job's id.
+# The address is the run's and the job's, and is in every stamp.
 INPUTS: tuple[str, ...] = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", _CONNECTION, _CLIENT, _TENANT)
 SECRET_INPUTS: tuple[str, ...] = ("SYSTEM_ACCESSTOKEN",)
 
