@@ -16,7 +16,7 @@ from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Failure, OutOfTime, Unreachable
 from docker_credential_acr.private_files import Folder
 from tests.stories.program import PATH, Program
-from tests.systems import IS_ROOT, modes, needs_root, posix
+from tests.systems import IS_ROOT, WINDOWS, modes, needs_root, posix
 
 HOST = "team.azurecr.io"
 NAME = f"{HOST}@1"
@@ -163,7 +163,7 @@ class TestTurn:
             with cache.turn(folder, NAME, Deadline.after(1), nothing) as found:
                 assert found is None
             assert private_files.names(folder) == [f"{NAME}.lock"]
-            assert mode(f"{folder.path}/{NAME}.lock") == 0o600
+            assert mode(f"{folder.path}/{NAME}.lock") == (0o666 if WINDOWS else 0o600)
 
     def test_an_exception_releases_it_too(self, folder: Folder) -> None:
         with pytest.raises(ZeroDivisionError), cache.turn(folder, NAME, Deadline.after(1), nothing):

@@ -1,7 +1,6 @@
 """Starting a program safely."""
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from docker_credential_acr import child
 from docker_credential_acr.child import LARGEST, Result
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import OutOfTime
-from tests.systems import posix
+from tests.systems import gone, linux, posix
 
 shells = posix("/bin/sh")
 PATH = {"PATH": "/usr/bin:/bin"}
@@ -22,17 +21,6 @@ PATH = {"PATH": "/usr/bin:/bin"}
 
 def shell(text: str, seconds: float = 10, most: float = 10, **environ: str) -> Result:
     return child.run(["/bin/sh", "-c", text], Deadline.after(seconds), most, PATH | environ)
-
-
-def ended(pid: int) -> bool:
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], 2)[0])
-    finally:
-        os.close(descriptor)
 
 
 STOPPED = """
@@ -162,6 +150,7 @@ class TestRun:
         found = child.run([sys.executable, "-IS", "-c", code], Deadline.after(10), 10, PATH)
         assert found.out == b"True\n"
 
+    @linux
     def test_no_descriptor_of_ours_is_handed_on(self) -> None:
         reader, writer = os.pipe()
         os.set_inheritable(writer, True)  # noqa: FBT003
@@ -181,12 +170,12 @@ class TestRun:
         found = shell("trap '' TERM INT HUP; echo $$; while :; do sleep 1; done", seconds, most)
         assert time.monotonic() - began < 2
         assert found.code is None
-        assert ended(int(found.out))
+        assert gone(int(found.out))
 
     def test_what_it_started_is_ended_with_it(self) -> None:
         found = shell("sleep 60 & echo $!")
         assert found.code == 0
-        assert ended(int(found.out))
+        assert gone(int(found.out))
 
     def test_an_agent_that_it_started_stays(self) -> None:
         """gpg-agent leaves its session when it is started; it neither holds us nor is ended with it."""
@@ -198,7 +187,7 @@ class TestRun:
         try:
             assert found.code == 0
             assert time.monotonic() - began < 10
-            assert not ended(pid)
+            assert not gone(pid)
         finally:
             os.kill(pid, signal.SIGKILL)
 
@@ -236,6 +225,7 @@ class TestRun:
         ).stdout
         assert told == "40 stopped, none left\n"
 
+    @linux
     def test_the_watchdog_ends_all_that_run(self) -> None:
         """From its own thread; the main thread learns nothing of it, and starts nothing else."""
         began = time.monotonic()
@@ -244,5 +234,5 @@ class TestRun:
         ).stdout
         assert time.monotonic() - began < 5
         pid, *more = told.split()
-        assert ended(int(pid))
+        assert gone(int(pid))
         assert more == [], "nobody took a program that we ended for one that failed"

@@ -53,6 +53,9 @@ def test_no_description_is_left_over(described: dict[str, str], known: dict[str,
 
 def test_it_can_be_printed() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "docker_credential_acr.schema"], capture_output=True, check=True
+        [sys.executable, "-m", "docker_credential_acr.schema"],
+        capture_output=True,
+        check=True,
+        text=True,
     )
-    assert ran.stdout.decode() == schema.text()
+    assert ran.stdout == schema.text()

@@ -19,7 +19,7 @@ from docker_credential_acr.settings import LARGEST, Settings, for_host, load, pa
 from docker_credential_acr.settings_keys import option_names
 from tests.azure import FakeAzure
 from tests.stories.program import GUID, NOT_FOUND, Program, new_host
-from tests.systems import modes, needs_root
+from tests.systems import modes, needs_root, posix
 
 HOST = "team.azurecr.io"
 PATH = "config.toml"
@@ -482,6 +482,9 @@ class TestClouds:
         assert for_host(parsed(self.TEXT), host, {}).cloud.name == cloud
 
 
+FIFO = pytest.param("fifo", marks=posix("FIFOs"))
+
+
 class TestFile:
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
@@ -521,7 +524,7 @@ class TestFile:
         with pytest.raises(SettingsError, match="can be changed"):
             load(str(link))
 
-    @pytest.mark.parametrize("kind", ["missing", "directory", "nul", "fifo"])
+    @pytest.mark.parametrize("kind", ["missing", "directory", "nul", FIFO])
     def test_one_that_cannot_be_read_is_named(self, tmp_path: Path, kind: str) -> None:
         path = str(tmp_path / "there")
         if kind == "directory":

@@ -127,7 +127,7 @@ class TestDetection:
         """CI runners have PowerShell; starting it takes seconds."""
         pwsh = powershell(machine)
         assert detect(os.environ) == Options()
-        os.remove(os.path.join(os.environ["HOME"], ".Azure", "AzureRmContext.json"))
+        os.remove(os.path.join(os.path.expanduser("~"), ".Azure", "AzureRmContext.json"))
         with pytest.raises(NotSetUp):
             detect(os.environ)
         assert pwsh.calls() == []

@@ -14,6 +14,7 @@ from docker_credential_acr.errors import (
 from docker_credential_acr.methods.client_secret import Options, detect
 from tests.azure import Garbage, Hang, Redirect, Status
 from tests.methods.worlds import Machine
+from tests.systems import posix, scripts
 
 METHOD = "client-secret"
 GUID = "00000000-aaaa-bbbb-cccc-dddddddddddd"
@@ -98,6 +99,7 @@ class TestNothingToTry:
         assert path in found.what
         assert found.reference == "secret-unreadable"
 
+    @posix("FIFOs")
     def test_a_named_pipe_is_not_waited_for(self, machine: Machine) -> None:
         path = machine.file("pipe", b"")
         os.unlink(path)
@@ -114,6 +116,7 @@ class TestNothingToTry:
             (("sh", "-c", "echo CANARY >&2; exit 3"), "exit code 3"),
         ],
     )
+    @posix("sh, true and false")
     def test_a_command_without_a_secret(
         self, machine: Machine, command: tuple[str, ...], what: str
     ) -> None:
@@ -123,6 +126,7 @@ class TestNothingToTry:
         assert what in found.what
         assert found.reference == "secret-unreadable"
 
+    @scripts
     def test_a_command_in_the_working_directory_is_not_run(
         self, machine: Machine, monkeypatch: pytest.MonkeyPatch
     ) -> None:

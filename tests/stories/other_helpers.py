@@ -15,6 +15,7 @@ import pytest
 
 from tests.stories.canary import CHILD
 from tests.stories.program import Answer, Program, until
+from tests.systems import need_scripts
 
 REQUIRED = "differential" in os.environ.get("ACR_TESTS_REQUIRE", "").split(",")
 OWN_SERVER = "https://docker-credential-acr.invalid/"
@@ -181,6 +182,7 @@ def script(program: Program, name: str, does: str) -> Script:
 
     `$verb`, `$given` (the file with its standard input) and `$notes` (a folder) are there for it.
     """
+    need_scripts()
     folder = os.path.join(program.home, "bin")
     notes = os.path.join(program.home, f"notes-{name}")
     os.makedirs(folder, exist_ok=True)

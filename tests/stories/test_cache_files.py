@@ -12,7 +12,7 @@ import pytest
 
 from tests.azure import Garbage
 from tests.stories.program import NOT_FOUND, Program
-from tests.systems import modes, needs_root
+from tests.systems import linux, modes, needs_root
 
 pytestmark = modes
 
@@ -123,7 +123,6 @@ ENTRIES: list[tuple[str, Callable[[str], None], bool]] = [
     ("F23-symlink", symlink, False),
     ("F23-dangling", dangling_symlink, False),
     ("F24-fifo", fifo, False),
-    ("F24-socket", unix_socket, False),
     ("F24-directory", directory, False),
     ("F24-full-directory", full_directory, False),
     ("F25-hard-link", hard_link, False),
@@ -143,6 +142,7 @@ ENTRIES: list[tuple[str, Callable[[str], None], bool]] = [
     [
         *(pytest.param(make, may, id=name) for name, make, may in ENTRIES),
         pytest.param(device, False, id="F24-device", marks=needs_root),
+        pytest.param(unix_socket, False, id="F24-socket", marks=linux),
         pytest.param(foreign_owner, False, id="F22-owner", marks=needs_root),
         pytest.param(foreign_owner_open, False, id="F22-owner-open", marks=needs_root),
     ],

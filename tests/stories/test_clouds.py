@@ -11,6 +11,7 @@ from docker_credential_acr.clouds import CLOUDS
 from tests.azure import ACR_AUDIENCE, Status
 from tests.azure.clouds import description
 from tests.stories.program import NOT_FOUND, Program, new_host
+from tests.systems import posix
 
 LOGIN = "login.factory.example"
 ARM = "management.factory.example"
@@ -443,6 +444,7 @@ class TestEnvironmentFile:
         assert answer.reference == "settings-missing"
         assert b"AZURE_ENVIRONMENT_FILEPATH" in answer.out
 
+    @posix("FIFOs")
     def test_a_pipe_is_not_waited_for(self, program: Program, host: str) -> None:
         path = os.path.join(program.home, "pipe")
         os.mkfifo(path, 0o600)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.stories.program import NOT_FOUND, PATH, Answer, Program
+from tests.systems import posix
 
 HOSTILE = [
     # another domain behind, before or around the suffix
@@ -224,6 +225,7 @@ def test_suffix_of_a_custom_cloud(program: Program, host: str) -> None:
     assert len(program.azure.requests) == seen
 
 
+@posix("FIFOs")
 def test_settings_that_are_a_pipe_hold_nobody(program: Program) -> None:
     """Another registry's pull has nothing to do with them."""
     path = os.path.join(program.home, "pipe")

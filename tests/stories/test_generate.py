@@ -15,6 +15,7 @@ from tests.managers import targets
 from tests.stories.other_helpers import KEEPS, own, script
 from tests.stories.program import Answer, Program, until
 from tests.stories.test_passwords import ADMIN, ROBOT, kept_file, taken
+from tests.systems import signals
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 PAST, SOON, LATER = "2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z", "2027-03-01T00:00:00+00:00"
@@ -172,6 +173,7 @@ class TestGenerate:
         assert b"  next: " in answer.err
         assert robot.get(host).secret == self.token(robot, host)["password2"]
 
+    @signals
     def test_who_stops_the_waiting_has_it_all_the_same(self, robot: Program, host: str) -> None:
         robot.azure.fault("token", Hang(), host=host)
         process = robot.start("login", host, "--generate")

@@ -18,7 +18,7 @@ from tests.stories.node import Response, request
 from tests.stories.other_helpers import KEEPS, own, script
 from tests.stories.program import GUID, Answer, Program, new_host, until
 from tests.stories.test_refresh_ahead import age
-from tests.systems import scripts
+from tests.systems import linux, scripts
 
 pytestmark = scripts
 
@@ -386,6 +386,7 @@ def waits(pid: int) -> bool:
         return False
 
 
+@linux
 def test_a_get_waits_for_a_login_that_is_just_being_kept(program: Program, host: str) -> None:
     """It must not tell that the login is lost while it is on its way, nor answer the one of before."""
     program.settings('store = "own"\n')

@@ -16,6 +16,7 @@ import pytest
 from docker_credential_acr.people import VERBS
 from tests.stories.program import GUID, PATH, Answer, Program, new_host, until
 from tests.stories.screen import Screen
+from tests.systems import SIGNALS, posix, signals
 
 SCOPE = "repository:team/app:pull"
 
@@ -194,8 +195,9 @@ def test_help_of_what_is_nearly_a_verb(program: Program) -> None:
     assert program.run("help", "get").out.startswith(b"get: answer with")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("verb", ["token", "login", "doctor", "pull-secret"])
+@signals
 def test_who_is_stopped_leaves_nobody_behind(
     program: Program, host: str, verb: str, number: signal.Signals
 ) -> None:
@@ -223,6 +225,7 @@ def test_who_is_stopped_leaves_nobody_behind(
     until(gone)
 
 
+@posix("bash of its own")
 class TestStreams:
     """Who reads may stop, and a disk may be full: neither is a fault of the program."""
 

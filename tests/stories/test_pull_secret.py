@@ -15,6 +15,7 @@ import yaml
 from tests.azure import Status
 from tests.azure.tokens import peek
 from tests.stories.program import GUID, Answer, Program, new_host
+from tests.systems import modes, posix
 
 NAMED = ("--name", "acr", "--namespace", "team")
 
@@ -118,6 +119,7 @@ def test_one_for_each_namespace(program: Program, host: str) -> None:
     assert program.exchanges(host) == 1
 
 
+@modes
 def test_a_file_is_for_nobody_else(program: Program, host: str) -> None:
     path = os.path.join(program.home, "secret.yaml")
     program.own.add(path)
@@ -133,6 +135,7 @@ def test_a_file_is_for_nobody_else(program: Program, host: str) -> None:
     assert b"output-file" in answer.err
 
 
+@posix("FIFOs")
 def test_a_pipe_stays_one(program: Program, host: str) -> None:
     """As root, /dev/stdout would be a file with a token in it ever after."""
     path = os.path.join(program.home, "pipe")
@@ -144,6 +147,7 @@ def test_a_pipe_stays_one(program: Program, host: str) -> None:
     assert stat.S_ISFIFO(os.stat(path).st_mode)
 
 
+@modes
 def test_a_link_stays_one(program: Program, host: str) -> None:
     path, link = (os.path.join(program.home, name) for name in ("secret.yaml", "link"))
     program.own.add(path)

@@ -17,6 +17,7 @@ from tests.azure import ACR_AUDIENCE, Refusal, Status
 from tests.azure.az import install_az
 from tests.azure.registry import NEEDS_SIGN_IN, NOT_A_GUID, NOT_REGISTERED
 from tests.stories.program import Program
+from tests.systems import need_scripts
 
 CORRELATION = re.compile(r"correlation id ([0-9a-f-]{36})")
 LATER = {"Retry-After": "77"}
@@ -291,6 +292,7 @@ class TestPeople:
 
     @staticmethod
     def az(program: Program, script: str) -> None:
+        need_scripts()
         path = os.path.join(program.home, "bin", "az")
         os.makedirs(os.path.dirname(path))
         with open(path, "w", encoding="utf-8") as file:

@@ -3,7 +3,6 @@
 import os
 import stat
 import subprocess
-import sys
 
 import pytest
 
@@ -11,7 +10,7 @@ from tests.azure import Status
 from tests.azure.az import install_az
 from tests.stories import canary
 from tests.stories.program import PATH, Answer, Program
-from tests.systems import modes, posix, scripts
+from tests.systems import linux, modes, posix, scripts
 
 
 def run_in(program: Program, folder: str, host: str, **changes: str | None) -> Answer:
@@ -50,7 +49,7 @@ def test_v30_home(program: Program, host: str, home: str | None) -> None:
     assert not os.path.exists(os.path.join(program.home, "relative"))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="no /proc")
+@linux
 def test_f27_no_home_costs_no_time(program: Program, host: str) -> None:
     """Without a home an answer takes a tenth of a second more than without a cache, at most."""
 
@@ -309,7 +308,7 @@ def test_f86_hostile_variables(program: Program, host: str, hostile: dict[str, s
     assert program.get(host, **hostile) == first
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="no /proc")
+@linux
 def test_secrets_are_not_arguments(program: Program, host: str) -> None:
     """Nothing that `ps` shows holds a secret: the program is not started again with any."""
     process = program.start("get")

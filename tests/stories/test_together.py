@@ -13,10 +13,9 @@ import pytest
 
 from tests.azure import Delay, Hang, Status
 from tests.stories.program import PATH, Answer, Program, until, waits
-from tests.systems import signals
+from tests.systems import SIGNALS, signals
 
 MANY = 50
-SIGNALS = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if os.name != "nt" else [])]
 
 
 def all_at_once(program: Program, hosts: list[str]) -> list[Answer]:
