@@ -11,6 +11,7 @@ from tests.fuzz import readers
 from tests.fuzz.mutation import mutated
 from tests.fuzz.profile import examples, many, numbers
 from tests.fuzz.samples import CORPUS
+from tests.stories.program import surroundings
 from tests.test_registry import mutated as mutated_names
 from tests.test_registry import names, oracle
 
@@ -57,7 +58,7 @@ def test_fz1_no_network_is_loaded(tried: Callable[[int], None], tmp_path: object
         input=" ".join(str(len(one)) for one in sent).encode() + b"\n" + data,
         capture_output=True,
         check=False,
-        env={"HOME": str(tmp_path)},
+        env=surroundings(str(tmp_path)),
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\n", b"")
     tried(len(sent))

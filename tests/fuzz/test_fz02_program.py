@@ -17,6 +17,9 @@ from tests.fuzz.mutation import mutated
 from tests.fuzz.profile import examples
 from tests.fuzz.samples import CORPUS, token
 from tests.stories.program import NO_SERVER, NOT_FOUND, PATH, SECONDS, Answer, Program
+from tests.systems import posix
+
+pytestmark = posix("environment that may be empty, nor /dev")
 
 HOST = "team.azurecr.io"
 VERBS = ("get", "get", "get", "store", "erase", "list")

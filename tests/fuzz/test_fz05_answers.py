@@ -23,6 +23,7 @@ from tests.fuzz.mutation import mutated
 from tests.fuzz.profile import examples
 from tests.fuzz.samples import CORPUS, token
 from tests.stories.program import Answer, Program
+from tests.systems import scripts
 
 HOST = "team.azurecr.io"
 SECONDS = 3.0  # no pause fits into it, so that no time is lost between two tries
@@ -227,6 +228,7 @@ def az(program: Program) -> Callable[[bytes, bytes, int], Answer]:
 
 @examples(quick=40, long=20_000, processes=True)
 @given(out=bodies(), err=bodies(), code=st.sampled_from([0, 0, 0, 1, 2, 255]))
+@scripts
 def test_fz5_az(
     tried: Callable[[int], None],
     az: Callable[[bytes, bytes, int], Answer],

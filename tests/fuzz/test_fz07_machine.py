@@ -18,6 +18,9 @@ from tests.entries import times_of, with_times
 from tests.faults.tools import absent, run
 from tests.fuzz.profile import examples
 from tests.stories.program import Answer, Program, new_host, until
+from tests.systems import posix
+
+pytestmark = posix("SIGKILL, FIFOs and modes")
 
 HOSTS = st.sampled_from([0, 1])
 PEOPLE = st.sampled_from(["first", "second"])

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from docker_credential_acr.secret import Secret, redacted
 from tests.fuzz.profile import LONG, examples, many
+from tests.stories.program import surroundings
 
 WINDOW = 12
 OPAQUE = string.ascii_letters + string.digits + "~._-"
@@ -138,7 +139,7 @@ def test_fz8_the_log(tried: Callable[[int], None], tmp_path: Path) -> None:
         capture_output=True,
         check=False,
         text=True,
-        env={"PYTHONPATH": root, "HOME": str(tmp_path)},
+        env=surroundings(str(tmp_path)) | {"PYTHONPATH": root},
     )
     assert done.returncode == 0, done.stderr
     secrets = done.stdout.splitlines()

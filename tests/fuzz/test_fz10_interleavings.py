@@ -8,6 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.fuzz.profile import LONG, many
+from tests.systems import posix
+
+pytestmark = posix("folders that are held open")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BATCH = 500  # orders for one process
