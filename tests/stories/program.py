@@ -78,11 +78,12 @@ class Answer(NamedTuple):
         return line.rpartition("[")[2][:-2]
 
 
-def surroundings(home: str, temporary: str) -> dict[str, str]:
+def surroundings(home: str, temporary: str | None = None) -> dict[str, str]:
     """The environment of somebody whose home is *home*: what every process has, and nothing else.
 
-    *temporary* is a folder for temporary files, in which nothing may be left.
+    *temporary* is a folder for temporary files, in which nothing may be left; else it is the home.
     """
+    temporary = temporary or home
     if os.name != "nt":
         return {"PATH": "/usr/bin:/bin", "HOME": home, "TMPDIR": temporary}
     system = os.environ["SYSTEMROOT"]

@@ -12,7 +12,9 @@ from docker_credential_acr import deadline, locks, time_limit
 from tests.azure import Delay, Status
 from tests.entries import times_of, with_times
 from tests.stories.program import Program, new_host, until, waits
+from tests.systems import linux, posix
 
+pytestmark = posix("waiting room")
 FIVE = {"ACR_CRED_TIMEOUT": "5"}
 
 
@@ -45,7 +47,7 @@ def loaded(pid: int) -> set[str]:
         return {os.path.basename(line.split()[-1]) for line in file if ".so" in line}
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="reads /proc")
+@linux
 def test_a_waiter_loads_next_to_nothing(program: Program, host: str) -> None:
     """Neither TLS nor a parser of JSON, neither settings nor a library of anybody else."""
     first = program.holder(host, Delay(1.5))
