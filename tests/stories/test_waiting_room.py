@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from docker_credential_acr import deadline, locks, time_limit
 from tests.azure import Delay, Status
 from tests.entries import times_of, with_times
