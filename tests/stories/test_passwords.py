@@ -445,11 +445,15 @@ class TestAnonymous:
             assert open_to_all.get(host) == (1, NOT_FOUND, b"")
         assert open_to_all.azure.requests == []
 
-    def test_it_leaves_neither_an_entry_nor_the_note_of_a_failure(
+    def test_it_leaves_neither_an_answer_nor_the_note_of_a_failure(
         self, open_to_all: Program, host: str
     ) -> None:
+        """What it leaves says that nobody is to wait for an answer."""
         open_to_all.get(host)
-        assert open_to_all.entries(host) == []
+        (path,) = open_to_all.entries(host)
+        with open(path, "rb") as file:
+            assert times_of(data := file.read()) == [0, 0, 0, 0]
+        assert b"Username" not in data
         assert not any(name.endswith(".failed") for name in open_to_all.files())
 
     def test_it_is_not_listed(self, open_to_all: Program, host: str) -> None:
