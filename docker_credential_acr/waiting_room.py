@@ -72,12 +72,11 @@ def wait(
         found, held, ours = locks.wait(name, descriptor, ends_at, _look_at(path, begins, check))
     finally:
         os.close(descriptor)
-    if found is None and not ours:
-        locks.release(held)
-        return _still_good(path, begins)
-    if not found:
+    if ours and not found:
         _taken[path] = held
-    return found or None
+        return None
+    locks.release(held)  # a client that does not read its answer would keep them from the others
+    return _still_good(path, begins) if found is None else found or None
 
 
 def answer(data: "bytes | None", begins: bytes, before: "bytes | None") -> "bytes | None":
