@@ -9,8 +9,9 @@ from tests.stories.program import Answer, Program
 
 
 def at(program: Program, when: str, host: str, **changes: str | None) -> Answer:
-    """Run `get` with another wall clock; files keep their times."""
-    return run(program, ["faketime", "-f", when], host, NO_FAKE_STAT="1", **changes)
+    """Run `get` with another wall clock; files keep their times, and the monotonic clock goes on."""
+    kept = {"NO_FAKE_STAT": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+    return run(program, ["faketime", "-f", when], host, **kept, **changes)
 
 
 @needs("faketime")
