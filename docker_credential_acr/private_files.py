@@ -2,11 +2,12 @@
 
 import contextlib
 import os
-import stat
 import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from docker_credential_acr import own_folder
 
 TEMPORARY = ".tmp"
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -14,7 +15,6 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 # has it open who does not share that: each reader for a moment, a virus scanner for longer.
 PATIENCE = 1.0 if os.name == "nt" else 0.0
 _PAUSE = 0.02
-_PRIVATE = 0o700
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -32,36 +32,14 @@ def open_folder(path: str | None) -> Folder | None:
     """Return the folder *path*, created 0700 or made so; None if it cannot be had or is not ours."""
     if not path:
         return None
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path, _PRIVATE)
-        if os.name == "nt":
-            return Folder(path, None)
-        fd = _opened(path)
-        folder = Folder(path, fd)
-        weakref.finalize(folder, os.close, fd)  # they are few, and a folder is opened many times
-        found = os.fstat(fd)
-        if found.st_uid != os.geteuid():
-            return None
-        if stat.S_IMODE(found.st_mode) != _PRIVATE:  # whatever the umask, then or when it was made
-            os.fchmod(fd, _PRIVATE)
-    except (OSError, ValueError, RecursionError):  # the last one for a thousand folders in a path
+    if os.name == "nt":
+        return Folder(path, None) if own_folder.make(path) else None
+    fd = own_folder.opened(path)
+    if fd is None:
         return None
+    folder = Folder(path, fd)
+    weakref.finalize(folder, os.close, fd)  # descriptors are few, and a folder is opened many times
     return folder
-
-
-def _opened(path: str) -> int:
-    """Open the folder *path*, which is not a link; one of ours that is closed to us is opened up first."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | NO_FOLLOW
-    try:
-        return os.open(path, flags)
-    except PermissionError:
-        found = os.lstat(path)
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            raise
-        os.chmod(path, _PRIVATE)
-        return os.open(path, flags)
 
 
 def patiently(act: Callable[[], None], seconds: float = PATIENCE) -> None:

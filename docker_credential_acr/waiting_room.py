@@ -9,7 +9,7 @@ import os
 import select
 from time import monotonic, time
 
-from docker_credential_acr import entry, kept_files, locks, paths, time_limit
+from docker_credential_acr import entry, kept_files, locks, own_folder, paths, time_limit
 from docker_credential_acr.last_words import fail
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ def wait(
 
     *check* is done whenever the cache is looked at.
     """
-    descriptor = _opened(folder)
+    descriptor = own_folder.opened(folder)
     if descriptor is None:
         return None
     name, begins = entry.file_name(host, stamped), entry.head(host, stamped)
@@ -102,19 +102,6 @@ def waited() -> float:
 def left() -> float:
     """Return the seconds that are left of the time limit, as far as it is known here."""
     return _limit[0] - _waited[0]
-
-
-def _opened(folder: str) -> "int | None":
-    """Return a descriptor of *folder* if it is there and ours alone; whoever makes it waits elsewhere."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except (OSError, ValueError):
-        return None
-    found = os.fstat(descriptor)
-    if found.st_uid == os.geteuid() and not found.st_mode & 0o077:
-        return descriptor
-    os.close(descriptor)
-    return None
 
 
 def _reader_is_there() -> "Callable[[], object]":

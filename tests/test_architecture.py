@@ -17,7 +17,7 @@ PACKAGE = "docker_credential_acr"
 # nothing of each other, but for the pairs of NEIGHBOURS.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("__init__", "paths", "registry", "errors", "secret", "references", "search_path", "json_text"),
-    ("time_limit", "locks", "last_words"),
+    ("time_limit", "locks", "last_words", "own_folder"),
     (
         "entry",
         "kept_files",

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from docker_credential_acr import deadline, locks, time_limit
@@ -131,12 +131,9 @@ class TestNobodyWaits:
         assert answer.reference == "variable-invalid"
 
 
-def test_a_folder_that_others_may_open_is_not_waited_in(
-    programs: Callable[[], Program], host: str
-) -> None:
-    """The slow path makes it private first."""
-    program = programs()
+def test_a_folder_that_others_may_open_is_made_private_first(program: Program, host: str) -> None:
     program.get(new_host())
     os.chmod(program.folder, 0o755)
-    assert program.get(host).login
-    assert os.stat(program.folder).st_mode & 0o777 == 0o700
+    with stopped(program, host):
+        assert os.stat(program.folder).st_mode & 0o777 == 0o700
+        assert program.get(host, **FIVE).reference == "out-of-time"
