@@ -43,10 +43,8 @@ def main() -> int:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # Ctrl-C ends us without a traceback
     if sys.argv[1:] == ["get"]:
         watchdog = _bound(STDIN_SECONDS, _no_input, None)
-        if os.name != "nt":
-            _signal.pthread_sigmask(
-                _signal.SIG_UNBLOCK, (_signal.SIGALRM,)
-            )  # if our parent blocks it
+        if os.name != "nt":  # a parent that blocks the alarm hands that on
+            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (_signal.SIGALRM,))
         given = read_input(STDIN_LIMIT)
         # A file system that hangs ends the process all the same: the default action needs no Python.
         _bound(TOTAL_SECONDS, _signal.SIG_DFL, watchdog)
