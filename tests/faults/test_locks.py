@@ -20,7 +20,7 @@ def test_f34_no_lock_to_be_had(program: Program, host: str, error: str) -> None:
     usual = inject(program, f"usual-{host}", "flock", "delay_enter=0")
     usually, began = time.monotonic() - began, time.monotonic()
     answer = inject(program, host, "flock", f"error={error}")
-    assert time.monotonic() - began < usually + 1
+    assert time.monotonic() - began < 2 * usually + 1  # strace on a busy machine takes its time
     assert usual.login
     assert answer.login["ServerURL"] == host
     assert program.get(host) == answer, "it is kept all the same"
