@@ -31,20 +31,6 @@ TEMPORARY = {
 }
 
 
-def ran(program: Program, path: str, host: str, **changes: str | None) -> Answer:
-    """Run `get` of the program at *path*; a relative one is found on PATH."""
-    done = subprocess.run(
-        [path, "get"],
-        input=host.encode(),
-        capture_output=True,
-        env=program.variables(changes),
-        cwd=program.home,
-        check=False,
-        timeout=SECONDS,
-    )
-    return program.note(("get",), Answer(done.returncode, done.stdout, done.stderr))
-
-
 def signed_in(program: Program) -> FakeAz:
     """Install an `az` that somebody is signed in to."""
     az = install_az(os.path.join(program.home, "bin"), program.azure)
@@ -81,10 +67,10 @@ def test_f90_one_file_without_room_says_so(
 
 def test_one_file_answers_and_renews_inline(program: Program, host: str, one_file: str) -> None:
     """A process in the background would unpack all of it once more."""
-    first = ran(program, one_file, host)
+    first = program.get_from(one_file, host)
     issued, renew, until_, expires = times_of(entry(program, host))
     assert issued < renew == until_ < expires, "it never ages, it only grows old"
-    assert ran(program, one_file, host).secret == first.secret
+    assert program.get_from(one_file, host).secret == first.secret
     assert program.exchanges(host) == 1
 
 
@@ -99,8 +85,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_f91_spaces_and_other_alphabets(program: Program, host: str, copy: str) -> None:
     path = os.path.join(copy, NAME)
-    assert ran(program, path, host).secret == ran(program, path, host).secret
-    assert ran(program, path, host, LANG="C", LC_ALL="C").secret
+    assert program.get_from(path, host).secret == program.get_from(path, host).secret
+    assert program.get_from(path, host, LANG="C", LC_ALL="C").secret
 
 
 @pytest.mark.parametrize("relative", [True, False])
@@ -113,10 +99,10 @@ def test_f91_links(program: Program, host: str, copy: str, *, relative: bool) ->
     target = os.path.join(copy, NAME)
     os.symlink(os.path.relpath(target, other) if relative else target, os.path.join(other, NAME))
     os.symlink(os.path.join("..", "other", NAME), os.path.join(bin_, NAME))
-    found = ran(program, "/usr/bin/env", host, PATH=f"{bin_}:/usr/bin:/bin")
+    found = program.get_from("/usr/bin/env", host, PATH=f"{bin_}:/usr/bin:/bin")
     assert found.code != 0, "env alone is no helper"
     for path in (os.path.join(bin_, NAME), os.path.join("bin", NAME)):
-        assert ran(program, path, host).secret
+        assert program.get_from(path, host).secret
     process = ["/usr/bin/env", NAME, "get"]
     environ = program.variables({"PATH": f"{bin_}:/usr/bin:/bin"})
     done = subprocess.run(
@@ -260,9 +246,9 @@ def test_f95_upgrades_while_helpers_run(program: Program, host: str, copy: str) 
     with ThreadPoolExecutor(50) as pool:
         for upgrade in range(1, UPGRADES):
             hosts = [host if each % 5 else f"u{upgrade}x{each}-{host}" for each in range(50)]
-            answers = [pool.submit(ran, program, link, each) for each in hosts]
+            answers = [pool.submit(program.get_from, link, each) for each in hosts]
             old, current = current, install(upgrade)
             until(lambda folder=old: not runs_from(folder))  # type: ignore[misc]
             shutil.rmtree(old)
             assert all(answer.result().secret for answer in answers)
-    assert ran(program, link, "registry.example.com").out == NOT_FOUND
+    assert program.get_from(link, "registry.example.com").out == NOT_FOUND

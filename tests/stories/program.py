@@ -271,6 +271,19 @@ class Program:
     def get(self, host: bytes | str, **changes: str | None) -> Answer:
         return self.run("get", stdin=host, **changes)
 
+    def get_from(self, path: str, host: str, **changes: str | None) -> Answer:
+        """Run `get` of the program at *path*; a relative one is found on PATH."""
+        done = subprocess.run(
+            [path, "get"],
+            input=host.encode(),
+            capture_output=True,
+            env=self.variables(changes),
+            cwd=self.home,
+            check=False,
+            timeout=SECONDS,
+        )
+        return self.note(("get",), Answer(done.returncode, done.stdout, done.stderr))
+
     def store(self, server: str, username: str, secret: str, **changes: str | None) -> Answer:
         login = {"ServerURL": server, "Username": username, "Secret": secret}
         return self.run("store", stdin=json.dumps(login), **changes)

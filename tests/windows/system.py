@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.stories.program import SECONDS, Answer, Program
+from tests.stories.program import Program
 from tests.systems import WINDOWS
 
 winapi: Any = importlib.import_module("_winapi") if WINDOWS else None
@@ -60,20 +60,6 @@ def started(program: Program, path: str, *arguments: str, **changes: str | None)
 
 def press_ctrl_break(process: Any) -> None:
     process.send_signal(getattr(signal, "CTRL_BREAK_EVENT"))  # noqa: B009  Windows only
-
-
-def ran(program: Program, path: str, host: str, **changes: str | None) -> Answer:
-    """Run `get` of the program at *path*."""
-    done = subprocess.run(
-        [path, "get"],
-        input=host.encode(),
-        capture_output=True,
-        env=program.variables(changes),
-        cwd=program.home,
-        check=False,
-        timeout=SECONDS,
-    )
-    return program.note(("get",), Answer(done.returncode, done.stdout, done.stderr))
 
 
 def command(line: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.stories.program import FROZEN, PATH, Program
 from tests.systems import windows
-from tests.windows.system import drive, junction, ran, share
+from tests.windows.system import drive, junction, share
 
 pytestmark = windows
 FOLDER, NAME = os.path.split(PATH)
@@ -30,7 +30,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def serves(program: Program, path: str, host: str) -> None:
-    assert ran(program, path, host).secret == ran(program, path, host).secret
+    assert program.get_from(path, host).secret == program.get_from(path, host).secret
     assert program.exchanges(host) == 1
 
 
@@ -48,9 +48,9 @@ def test_f91_junction_that_moves(program: Program, host: str, copy: str) -> None
     """An upgrade leads it elsewhere; what is cached is answered on."""
     current = os.path.join(program.home, "current")
     with junction(FOLDER, current) as folder:
-        first = ran(program, os.path.join(folder, NAME), host)
+        first = program.get_from(os.path.join(folder, NAME), host)
     with junction(copy, current) as folder:
-        assert ran(program, os.path.join(folder, NAME), host).secret == first.secret
+        assert program.get_from(os.path.join(folder, NAME), host).secret == first.secret
 
 
 def test_f91_drive(program: Program, host: str, copy: str) -> None:
