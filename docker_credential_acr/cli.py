@@ -60,9 +60,8 @@ def run(
     told = watchdog.answer(out, reply.err)
     if reply.code == 0 and told:
         os._exit(0)  # tearing the interpreter and the SDK down would cost a third of a sign-in
-    if (
-        sys.flags.inspect
-    ):  # PYTHONINSPECT would show how Python ends, to whoever reads standard error
+    # With PYTHONINSPECT Python would show how it ends, to whoever reads standard error.
+    if sys.flags.inspect:
         os._exit(reply.code or 1)
     watchdog.retire()
     return reply.code or 1

@@ -43,9 +43,7 @@ def obtain(
         return _obtained(host, who, deadline, prepare)
     except _EachCaller:
         pass
-    except (
-        Exception
-    ) as error:  # a library that is broken is no reason to refuse a good token either
+    except Exception as error:  # a broken library, too, is no reason to refuse a good token
         old = still_good(host, who)
         if old is None:
             raise
@@ -71,10 +69,7 @@ def _settings(host: str, who: Asker) -> "RegistrySettings":
 
 def still_good(host: str, who: Asker) -> bytes | None:
     """Return the answer of an old entry that has at least a minute left."""
-    found = entry.parse(
-        _data(host, who), entry.head(host, who.stamped), time() + waiting_room.STALE_SECONDS
-    )
-    return None if found is None else found[1]
+    return waiting_room.still_good(_data(host, who), entry.head(host, who.stamped))
 
 
 def _data(host: str, who: Asker) -> bytes | None:

@@ -71,7 +71,7 @@ SECRET_VARIABLES = (
 )
 
 _SKEW = 300  # seconds that a registry's clock may be ahead of ours
-_LONGEST = 24 * 3600  # seconds; ACR grants about 3 h, so a longer life is not one of its tokens
+LONGEST = 24 * 3600  # seconds; ACR grants about 3 h, so a longer life is not one of its tokens
 _PRIVATE_FILE = 0o100000  # a regular file without any bit for group and others
 _FILE_MODE = 0o170077
 _FLAGS = (
@@ -212,7 +212,7 @@ def parse(
         return None
     if line != again or answer != copy:
         return None
-    return (times, answer, notes) if issued - _SKEW <= now < expires <= issued + _LONGEST else None
+    return (times, answer, notes) if issued - _SKEW <= now < expires <= issued + LONGEST else None
 
 
 def served(folder: str, host: str, stamped: bytes, now: float) -> "tuple[bytes, str | None] | None":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from docker_credential_acr import registry_refusals
 from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.errors import Unreachable
-from docker_credential_acr.methods.contract import EntraToken, Login
+from docker_credential_acr.methods.contract import GUID_USER, TOKEN_USER, EntraToken, Login
 from docker_credential_acr.secret import Secret
 
 TYPE_CHECKING = False
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LONGEST = 60 * 1024  # bytes; the whole answer has to fit into one pipe buffer
-_NAMES = {
-    "<token>": "00000000-0000-0000-0000-000000000000"
-}  # Docker's clients know the first alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +85,8 @@ def accepts(login_server: str, login: Login, deadline: Deadline) -> bool:
 
 
 def user_name(login: Login) -> str:
-    """Return the name under which a registry knows *login*."""
-    return _NAMES.get(login.username, login.username)
+    """Return the name under which a registry knows *login*; the other one is of Docker's clients."""
+    return GUID_USER if login.username == TOKEN_USER else login.username
 
 
 def basic(login: Login) -> str:

@@ -4,6 +4,7 @@ What one of them says where it has nothing differs: the not-found words, or (``p
 without user name and secret.
 """
 
+import functools
 import json
 import os
 import shutil
@@ -83,6 +84,7 @@ def nested(environ: "Mapping[str, str]") -> bool:
     return bool(environ.get(NESTED)) or _called_by_itself()
 
 
+@functools.cache  # our callers stay the same, and are asked for more than once
 def _called_by_itself() -> bool:
     most = 1 if getattr(sys, "frozen", False) else 0  # one file starts itself once more
     try:

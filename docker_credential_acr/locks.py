@@ -7,7 +7,11 @@ from the processor (decision 6).
 
 import os
 import stat
+from errno import EACCES, EAGAIN
 from time import monotonic, sleep
+
+if os.name != "nt":
+    import fcntl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,34 +31,25 @@ _FLAGS = (
     | getattr(os, "O_NONBLOCK", 0)
 )
 
-if os.name == "nt":
+_HELD = (EAGAIN, EACCES)  # the second one is some network file systems' word for the first
 
-    def take(descriptor: int) -> bool:
-        """Take the lock on an open file of ours if nobody has it; tell whether that worked.
 
-        It goes with the descriptor, or with the process. Raises OSError where there are no locks.
-        """
+def take(descriptor: int) -> bool:
+    """Take the lock on an open file of ours if nobody has it; tell whether that worked.
+
+    It goes with the descriptor, or with the process. Raises OSError where there are no locks.
+    """
+    if os.name == "nt":
         from filelock import lock_descriptor  # noqa: PLC0415  40 ms that a hit must not pay
 
         return lock_descriptor(descriptor, blocking=False)
-else:
-    import fcntl
-    from errno import EACCES, EAGAIN
-
-    _HELD = (EAGAIN, EACCES)  # the second one is some network file systems' word for the first
-
-    def take(descriptor: int) -> bool:
-        """Take the lock on an open file of ours if nobody has it; tell whether that worked.
-
-        It goes with the descriptor, or with the process. Raises OSError where there are no locks.
-        """
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _HELD:
-                raise
-            return False
-        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _HELD:
+            raise
+        return False
+    return True
 
 
 def wait(

@@ -15,8 +15,8 @@ def make(path: str) -> bool:
     try:
         os.makedirs(os.path.dirname(path), mode=_PRIVATE, exist_ok=True)
         os.mkdir(path, _PRIVATE)
-    except FileExistsError:
-        return True
+    except FileExistsError:  # it is there; else a file is in the place of one above it
+        return os.path.lexists(path)
     except _FAULTS:
         return False
     return True
@@ -36,9 +36,8 @@ def opened(path: str) -> "int | None":
     found = os.fstat(descriptor)
     try:
         if found.st_uid == os.geteuid():
-            if (
-                stat.S_IMODE(found.st_mode) != _PRIVATE
-            ):  # whatever the umask, then or when it was made
+            # Whatever the umask, then or when it was made.
+            if stat.S_IMODE(found.st_mode) != _PRIVATE:
                 os.fchmod(descriptor, _PRIVATE)
             return descriptor
     except OSError:  # a file system that does not change modes

@@ -27,11 +27,8 @@ def drop_foreign_folders() -> None:
             foreign.add(entry)
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     library = os.path.dirname(os.__file__)
-    trusted = {
-        here,
-        library,
-        os.path.join(library, "lib-dynload"),
-    }  # some wrappers name all of them
+    # Some wrappers name all folders of the library in PYTHONPATH.
+    trusted = {here, library, os.path.join(library, "lib-dynload")}
     sys.path[:] = [path for path in sys.path if path in trusted or path not in foreign]
 
 

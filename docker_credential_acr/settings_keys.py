@@ -11,11 +11,12 @@ from typing import Any, get_type_hints
 
 from docker_credential_acr import clouds, time_limit
 from docker_credential_acr.methods import ENTRA_METHODS, LOGIN_METHODS, METHODS
+from docker_credential_acr.methods.contract import GUID_USER, TOKEN_USER
 
 TOP = ("version", "fallback", "store", "allow_unencrypted", "defaults", "registries", "clouds")
 DEFAULTS = "defaults"
 REFRESHES = ("background", "inline")
-USER_NAMES = {"guid": "00000000-0000-0000-0000-000000000000", "token": "<token>"}
+USER_NAMES = {"guid": GUID_USER, "token": TOKEN_USER}
 SECRETS = ("client_secret", "password", "password2", "token")  # never written into the file
 STORES = ("osxkeychain", "wincred", "secretservice", "pass", "file")
 
@@ -52,11 +53,8 @@ CLOUD_FORMS = {  # the same of keys in [clouds.NAME]
     ),
     "audience": FORMS["audience"],
 }
-RANGES = {
-    "min_ttl": (60, 10800),
-    "password_ttl": (10, 86400),
-    "timeout": time_limit.RANGE,
-}  # seconds
+# In seconds.
+RANGES = {"min_ttl": (60, 10800), "password_ttl": (10, 86400), "timeout": time_limit.RANGE}
 
 
 @dataclass(frozen=True, slots=True)

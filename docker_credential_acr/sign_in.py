@@ -33,7 +33,6 @@ from docker_credential_acr.settings import RegistrySettings
 from docker_credential_acr.verification import verified
 
 _ENTRA_SECONDS = 300  # what a shared Entra token must have left
-_DAY = 24 * 3600  # no entry lives longer; a managed identity's token does, by five minutes
 _UNSETTLED_SECONDS = 60  # until a new password is known everywhere, or somebody can be asked again
 
 
@@ -265,7 +264,7 @@ def _share(errand: _Errand, token: EntraToken) -> None:
     issued, expires = claims.get("iat"), claims.get("exp")
     if type(issued) is not int or type(expires) is not int:
         return
-    expires = min(expires, issued + _DAY)
+    expires = min(expires, issued + entry.LONGEST)  # a managed identity's lives five minutes longer
     until = expires - _ENTRA_SECONDS
     answer = cache.rendered(token.tenant or "", token.secret.reveal())
     identity = errand.identity

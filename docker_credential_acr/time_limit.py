@@ -8,7 +8,6 @@ RANGE = (5, 55)  # seconds; the kubelet ends its plug-ins after 60
 VARIABLE = "ACR_CRED_TIMEOUT"
 HINT = "try again, or raise ACR_CRED_TIMEOUT (seconds, at most 55)"
 WAITING = "waiting for another process that signs in"
-STOPPED = b"stopped by a signal before an answer; run it again [stopped]\n"
 
 
 def asked(text: "str | None", otherwise: int) -> "int | None":

@@ -10,7 +10,7 @@ import select
 from time import monotonic, time
 
 from docker_credential_acr import entry, kept_files, locks, own_folder, paths, time_limit
-from docker_credential_acr.last_words import fail
+from docker_credential_acr.last_words import STOPPED, fail, heed_signals, is_read_by_somebody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 FAILED = ".failed"  # behind the name of an entry: what went wrong the last time
 FAILURE_SECONDS = 10.0  # two tries, then silence: three calls at most in any ten seconds
 NO_TIMES = (0, 0, 0, 0)  # of what is no answer and never will be: nobody waits for it
-STALE_SECONDS = 60  # an old token that nobody could renew is good for this long at least
+_STALE_SECONDS = 60  # an old token that nobody could renew is good for this long at least
 _NO_ANSWER = b"%d %d %d %d\n" % NO_TIMES
 _GO_ON = b""  # what is found where nobody is to wait: the slow path decides
-PIPES = (0o010000, 0o140000)  # kinds of file that tell when their reader ends: FIFO and socket
 _GRACE = 2  # seconds for an answer, as the watchdog gives
 
 _taken: dict[str, list[int]] = {}  # path of an entry whose turn is ours -> the locks that say so
@@ -46,13 +45,13 @@ def enter(write: "Write", folder: str, host: str, stamped: bytes, seconds: bytes
     if limit is None or os.name == "nt" or kept_files.has_login(paths.variable, host):
         return None
     _signal.alarm(limit + _GRACE)
-    _heed_signals(lambda *_: fail(write, _about(host, time_limit.STOPPED)))
+    heed_signals(lambda *_: fail(write, _about(host, STOPPED)))
     _limit[0], began = limit, monotonic()
     found = wait(folder, host, stamped, began + limit, _reader_is_there())
     _waited[0] = monotonic() - began
     if found is None and left() <= 0:
         fail(write, _about(host, time_limit.sentence(time_limit.WAITING)))
-    _heed_signals(_signal.SIG_DFL)
+    heed_signals(_signal.SIG_DFL)
     return found
 
 
@@ -76,7 +75,7 @@ def wait(
         _taken[path] = held
         return None
     locks.release(held)  # a client that does not read its answer would keep them from the others
-    return _still_good(path, begins) if found is None else found or None
+    return still_good(entry.read_private(path), begins) if found is None else found or None
 
 
 def answer(data: "bytes | None", begins: bytes, before: "bytes | None") -> "bytes | None":
@@ -84,9 +83,17 @@ def answer(data: "bytes | None", begins: bytes, before: "bytes | None") -> "byte
 
     *before* was there when the wait began. What has come since need not live for long: another would not.
     """
-    now, new = time(), data != before
-    found = entry.parse(data, begins, now + STALE_SECONDS if new else now)
-    return None if found is None or not (new or now < found[0][2]) else found[1]
+    if data != before:
+        return still_good(data, begins)
+    now = time()
+    found = entry.parse(data, begins, now)
+    return found[1] if found is not None and now < found[0][2] else None
+
+
+def still_good(data: "bytes | None", begins: bytes) -> "bytes | None":
+    """Return the answer of the entry *data* if it has a minute left: served where nobody could renew it."""
+    found = entry.parse(data, begins, time() + _STALE_SECONDS)
+    return found and found[1]
 
 
 def taken(path: str) -> "list[int]":
@@ -107,7 +114,7 @@ def left() -> float:
 def _reader_is_there() -> "Callable[[], object]":
     """Return what ends the process once nobody can read its answer: the client has ended."""
     reader = select.poll()
-    if os.fstat(1).st_mode & 0o170000 in PIPES:
+    if is_read_by_somebody():
         reader.register(1, 0)
 
     def check() -> None:
@@ -135,18 +142,6 @@ def _look_at(path: str, begins: bytes, check: "Callable[[], object]") -> "Look":
         return _GO_ON if abs(now - failed) < FAILURE_SECONDS else None
 
     return look
-
-
-def _still_good(path: str, begins: bytes) -> bytes | None:
-    found = entry.parse(entry.read_private(path), begins, time() + STALE_SECONDS)
-    return found and found[1]
-
-
-def _heed_signals(action: "Callable[[int, object], object] | int") -> None:
-    """Have *action* done on what ends a process, but for what its parent wants ignored."""
-    for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP):
-        if _signal.getsignal(number) != _signal.SIG_IGN:
-            _signal.signal(number, action)
 
 
 def _about(host: str, sentence: bytes) -> bytes:

@@ -13,8 +13,12 @@ from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
 from time import monotonic, sleep
 
-from docker_credential_acr.time_limit import STOPPED
-from docker_credential_acr.waiting_room import PIPES
+from docker_credential_acr.last_words import (
+    STOPPED,
+    heed_signals,
+    is_read_by_somebody,
+    one_stream,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
 
 GRACE = 2.0  # seconds for an answer that is being written to a reader who has stopped reading
 _SOON = 0.1  # the same after a signal: whoever sent it waits for our end, not for that reader
-_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")  # the last is Windows': Ctrl-Break, log-off
 _BEHIND = 4  # seconds from the thread's turn to the alarm's
 _UNHEARD = b""  # there is nobody to say anything to
 
@@ -73,15 +76,13 @@ class Watchdog:
             self._changed.release()
 
     def watch_signals(self) -> None:
-        """End the process on the signals of *_SIGNALS* even while the main thread cannot be woken.
+        """End the process on what ends one (``last_words``) even while the main thread cannot be woken.
 
         Python runs its handlers between byte codes of the main thread only; the byte that it writes to
         the wakeup descriptor at once is what this thread waits for. Main thread only.
         """
         if not self._awake:
             return
-        import signal  # noqa: PLC0415
-
         try:
             import select  # noqa: F401, PLC0415  now: the thread must not fail for want of a descriptor
 
@@ -92,15 +93,10 @@ class Watchdog:
             return
         if os.name != "nt":
             os.set_blocking(writer, False)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        ending = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-        for number in ending:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, and sh's background jobs
-                signal.signal(number, lambda *_: None)
+        _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        heed_signals(lambda *_: None)
         if os.name == "nt":
             return
-        # A parent that blocks them in the thread that starts us hands that on, and means it for itself.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*ending, signal.SIGALRM))
         self._wakeup, self._alarm = reader, writer
         if self._changed.locked():
             self._changed.release()
@@ -108,8 +104,7 @@ class Watchdog:
     def watch_reader(self) -> None:
         """End the process once nobody can read its answer: the client has ended. POSIX only."""
         if self._wakeup >= 0:
-            with suppress(OSError):
-                self._reader = os.fstat(1).st_mode & 0o170000 in PIPES
+            self._reader = is_read_by_somebody()
             self._look_again()
 
     def answer(self, out: bytes, err: bytes = b"") -> bool:
@@ -175,7 +170,8 @@ class Watchdog:
         found = dict(waiting.poll(left * 1000))
         if found.get(1, 0) & (POLLERR | POLLHUP):
             return _UNHEARD
-        return STOPPED if found and os.read(self._wakeup, 1) != b"\0" else None
+        signalled = self._wakeup in found and os.read(self._wakeup, 1) != b"\0"
+        return STOPPED if signalled else None
 
 
 def _has_room(descriptor: int, seconds: float) -> bool:
@@ -188,16 +184,6 @@ def _has_room(descriptor: int, seconds: float) -> bool:
         return bool(select([], [descriptor], [], seconds)[1])
     except (OSError, ValueError, ImportError):  # closed: writing tells; or no room for that library
         return True
-
-
-def one_stream() -> bool:
-    """Tell whether standard output and error are the same: a person reads a sentence once."""
-    try:
-        if os.name == "nt" and not os.fstat(1).st_ino:  # no file, and they are all alike there
-            return os.isatty(1) and os.isatty(2)
-        return os.path.samestat(os.fstat(1), os.fstat(2))
-    except OSError:
-        return False
 
 
 def open_standard_streams() -> None:

@@ -16,6 +16,10 @@ from docker_credential_acr.errors import Failure
 from docker_credential_acr.secret import Secret
 from docker_credential_acr.terminal import Terminal
 
+# The two user names of a registry token: a registry's own, and Docker's, whose clients alone know it.
+GUID_USER = "00000000-0000-0000-0000-000000000000"
+TOKEN_USER = "<token>"  # noqa: S105  no secret
+
 
 @dataclass(frozen=True, slots=True)
 class EntraToken:

@@ -18,11 +18,8 @@ SECRET_INPUTS: tuple[str, ...] = ()  # the token's issuer and subject tell more 
 
 VARIABLE = "AZURE_FEDERATED_TOKEN"
 _MEANING = "federated token"
-_JOBS = (
-    "GITHUB_RUN_ID",
-    "SYSTEM_OIDCREQUESTURI",
-    "CI_JOB_ID",
-)  # with them the stamp says which job it is
+# With one of them the stamp says which job it is.
+_JOBS = ("GITHUB_RUN_ID", "SYSTEM_OIDCREQUESTURI", "CI_JOB_ID")
 
 
 @dataclass(frozen=True, slots=True)
