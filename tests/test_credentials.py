@@ -28,7 +28,7 @@ from docker_credential_acr.watchdog import Watchdog
 from tests.azure import FakeAzure, Hang, Status
 from tests.azure.tokens import peek
 from tests.azure.wire import Reply
-from tests.entries import times_of, with_times
+from tests.entries import redate
 from tests.stories.program import GUID, OWNER, new_host, settings_file
 
 ARM = "https://management.azure.com"
@@ -92,9 +92,7 @@ class Person:
 
     def change_entry(self, host: str, change: Callable[[list[int]], list[int]]) -> None:
         """Give the entry other times: issued, renew, until, expires."""
-        path = self.entry(host)
-        data = path.read_bytes()
-        path.write_bytes(with_times(data, change(times_of(data))))
+        redate(self.entry(host), change)
 
     def asked(self) -> list[str]:
         """The audiences that Entra was asked for."""
@@ -483,8 +481,7 @@ class TestFailure:
         """Whatever breaks while an old token is renewed: no memory left, a library that is broken."""
         token = person.token(host)
         now = int(time.time())
-        path = person.entry(host)
-        path.write_bytes(with_times(path.read_bytes(), [now - 10_000, now - 1, now - 1, now + 600]))
+        person.change_entry(host, lambda _: [now - 10_000, now - 1, now - 1, now + 600])
 
         def broken(*_: object) -> None:
             raise MemoryError

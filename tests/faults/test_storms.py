@@ -11,8 +11,7 @@ import pytest
 from tests.azure import Delay, Hang, Reset, Status
 from tests.azure.az import install_az
 from tests.azure.faults import Fault
-from tests.entries import times_of as times_in
-from tests.entries import with_times
+from tests.entries import ageing, redate
 from tests.faults.tools import LONG, long
 from tests.stories.node import CLIENT, TENANT, request
 from tests.stories.program import PATH, SECONDS, Answer, Program, new_host, until
@@ -70,17 +69,11 @@ def test_f73_two_hundred_over_twenty_hosts(program: Program, host: str) -> None:
 
 def aged(program: Program, hosts: list[str], seconds_left: int = 0) -> None:
     """Make the entries of *hosts* ageing ones, or old ones with so many seconds left."""
+    now = int(time.time())
+    old = [now - 10_000, now - 5_000, now - 60, now + seconds_left]
     for host in hosts:
         (path,) = program.entries(host)
-        with open(path, "rb") as file:
-            data = file.read()
-        issued, _, until_, expires = times_in(data)
-        times = [issued, issued, until_, expires]
-        if seconds_left:
-            now = int(time.time())
-            times = [now - 10_000, now - 5_000, now - 60, now + seconds_left]
-        with open(path, "wb") as file:
-            file.write(with_times(data, times))
+        redate(path, (lambda _: old) if seconds_left else ageing)
 
 
 def test_f73_again_when_all_of_them_age(program: Program, host: str) -> None:
@@ -256,10 +249,7 @@ def near_its_end(program: Program, host: str, left: int) -> None:
     """Let the entry of *host* have so many seconds left."""
     (path,) = program.entries(host)
     now = int(time.time())
-    with open(path, "rb") as file:
-        data = with_times(file.read(), [now - 10_000, now - 1, now - 1, now + left])
-    with open(path, "wb") as file:
-        file.write(data)
+    redate(path, lambda _: [now - 10_000, now - 1, now - 1, now + left])
 
 
 @pytest.mark.parametrize(

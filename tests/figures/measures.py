@@ -21,7 +21,7 @@ from docker_credential_acr import credentials, private_files
 from tests.azure import Delay, FakeAzure, Hang, Status
 from tests.bench.memory import peak
 from tests.bench.runs import Command, Unmeasured
-from tests.entries import times_of, with_times
+from tests.entries import redate
 from tests.faults import test_kills, test_network, test_storms
 from tests.faults.tools import absent, in_namespaces
 from tests.figures.soak import soak
@@ -229,13 +229,14 @@ def validity(lab: Laboratory) -> Measured:
         shutil.rmtree(program.folder, ignore_errors=True)
         first = program.get(host, **inline).secret
         (path,) = program.entries(host)
-        with open(path, "rb") as file:
-            data = file.read()
-        issued, _, until_, expires = times_of(data)
-        age = int(expires - time.time() - left)
-        times = [issued - age, until_ - age, until_ - age, expires - age]
-        with open(path, "wb") as file:
-            file.write(with_times(data, times))
+        now = time.time()
+
+        def older(times: list[int]) -> list[int]:
+            issued, _, until_, expires = times
+            age = int(expires - now - left)
+            return [issued - age, until_ - age, until_ - age, expires - age]
+
+        redate(path, older)
         if fails:
             lab.azure.fault("exchange", Status(403))
         answer = program.get(host, **inline)

@@ -38,7 +38,7 @@ from docker_credential_acr.deadline import Deadline
 from docker_credential_acr.private_files import Folder
 from docker_credential_acr.watchdog import Watchdog
 from tests.azure import FakeAzure
-from tests.entries import times_of, with_times
+from tests.entries import ageing, times_of, with_times
 from tests.stories.program import new_host
 
 POINTS = {"open", "os.rename", "os.remove", "os.listdir", "fcntl.flock", "time.sleep"}
@@ -189,8 +189,7 @@ class Stage:
         old = self.get(host)
         name = entry.file_name(host, self.who.stamped)
         data = entry.read_private(os.path.join(self.folder.path, name)) or b""
-        issued, _, until, expires = times_of(data)
-        cache.save(self.folder, name, with_times(data, [issued, issued, until, expires]))
+        cache.save(self.folder, name, with_times(data, ageing(times_of(data))))
         cache.save(self.folder, renewal.marker(name), b"")
         reader = Caller("a", lambda: self.get(host))
         renewing = Caller("renew", lambda: self.renew(host))

@@ -242,6 +242,14 @@ class Program:
                 raise
         return self.note((verb,), Answer(process.returncode, out, err))
 
+    def stopped(self, process: "subprocess.Popen[bytes]", number: int) -> Answer:
+        """What a `get` says that the signal *number* ends; it does so within half a second."""
+        process.send_signal(number)
+        sent = time.monotonic()
+        answer = self.finish(process)
+        assert time.monotonic() - sent < 0.5
+        return answer
+
     def run(self, *arguments: str, stdin: bytes | str = b"", **changes: str | None) -> Answer:
         """Run it to its end; a variable that is None is taken out of the environment."""
         given = stdin.encode() if isinstance(stdin, str) else stdin

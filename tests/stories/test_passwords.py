@@ -12,7 +12,7 @@ import requests
 
 from tests.azure import NULL_GUID, FakeAzure, Reset, Status
 from tests.azure.tokens import BadToken, peek
-from tests.entries import times_of, with_times
+from tests.entries import redate, times_of
 from tests.managers import targets
 from tests.stories.program import NOT_FOUND, Answer, Program, new_host, until
 
@@ -37,10 +37,7 @@ def taken(azure: FakeAzure, host: str, answer: Answer) -> bool:
 
 def change_entry(program: Program, host: str, change: Callable[[list[int]], list[int]]) -> None:
     (path,) = program.entries(host)
-    with open(path, "rb") as file:
-        data = file.read()
-    with open(path, "wb") as file:
-        file.write(with_times(data, change(times_of(data))))
+    redate(path, change)
 
 
 def end(program: Program, host: str) -> None:

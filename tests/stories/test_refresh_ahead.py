@@ -5,20 +5,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.azure import Hang, Status
-from tests.entries import times_of, with_times
+from tests.entries import ageing, redate, times_of
 from tests.stories.program import Program, new_host, until
 
 
 def age(program: Program, host: str) -> bytes:
     """Make the entry of *host* one that should be renewed; its content."""
     (path,) = program.entries(host)
-    with open(path, "rb") as file:
-        data = file.read()
-    issued, _, until_, expires = times_of(data)
-    aged = with_times(data, [issued, issued, until_, expires])
-    with open(path, "wb") as file:
-        file.write(aged)
-    return aged
+    return redate(path, ageing)
 
 
 def entry(program: Program, host: str) -> bytes:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from docker_credential_acr import deadline, locks, time_limit
 from tests.azure import Delay, Status
-from tests.entries import times_of, with_times
+from tests.entries import redate
 from tests.stories.program import Program, new_host, until, waits
 from tests.systems import linux, posix
 
@@ -31,12 +31,8 @@ def stopped(program: Program, host: str, **changes: str | None) -> Iterator[None
 def age(program: Program, host: str, left: int) -> None:
     """Change the entry of *host* into one of a token that has *left* seconds to live."""
     (path,) = program.entries(host)
-    with open(path, "rb") as file:
-        data = file.read()
-    times = times_of(data)
-    older = int(times[3] - time.time() - left)
-    with open(path, "wb") as file:
-        file.write(with_times(data, [each - older for each in times]))
+    now = time.time()
+    redate(path, lambda times: [each - int(times[3] - now - left) for each in times])
 
 
 def loaded(pid: int) -> set[str]:

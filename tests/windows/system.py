@@ -12,6 +12,7 @@ from typing import Any
 from tests.stories.program import Program
 from tests.systems import WINDOWS
 
+CTRL_BREAK: int = getattr(signal, "CTRL_BREAK_EVENT", 0)
 winapi: Any = importlib.import_module("_winapi") if WINDOWS else None
 READERS = 3  # FILE_SHARE_READ | FILE_SHARE_WRITE, as Python and most programs open files
 NOBODY = 0  # as a virus scanner may
@@ -56,10 +57,6 @@ def started(program: Program, path: str, *arguments: str, **changes: str | None)
         cwd=program.home,
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
-
-
-def press_ctrl_break(process: Any) -> None:
-    process.send_signal(getattr(signal, "CTRL_BREAK_EVENT"))  # noqa: B009  Windows only
 
 
 def command(line: str) -> int:

@@ -13,7 +13,7 @@ from docker_credential_acr.deadline import Deadline
 from tests.azure import Hang
 from tests.stories.program import PATH, SECONDS, Program, until
 from tests.systems import windows
-from tests.windows.system import ends, press_ctrl_break, started, watched
+from tests.windows.system import CTRL_BREAK, ends, started, watched
 
 pytestmark = windows
 # Starts a process that is in no group of its parent's and deaf to Ctrl-Break, as it is itself.
@@ -44,10 +44,7 @@ def test_f75_during_a_sign_in(program: Program, host: str) -> None:
     process.stdin.close()
     process.stdin = None
     until(lambda: program.exchanges(host), SECONDS)
-    press_ctrl_break(process)
-    sent = time.monotonic()
-    answer = program.finish(process)
-    assert time.monotonic() - sent < 0.5
+    answer = program.stopped(process, CTRL_BREAK)
     assert answer.reference == "stopped"
     assert program.unfinished() == []
     program.azure.clear_faults()
@@ -59,10 +56,7 @@ def test_f75_before_the_input(program: Program) -> None:
     process = started(program, PATH, "get")
     with pytest.raises(subprocess.TimeoutExpired):  # by then it waits for its input
         process.wait(2)
-    press_ctrl_break(process)
-    sent = time.monotonic()
-    answer = program.finish(process)
-    assert time.monotonic() - sent < 0.5
+    answer = program.stopped(process, CTRL_BREAK)
     assert answer.code != 0
     assert b"Traceback" not in answer.err
     assert b"Secret" not in answer.out
@@ -80,7 +74,7 @@ def test_f75_children_end_with_it(program: Program, host: str, pids: Path) -> No
     until(pids.exists, SECONDS)
     first, second = map(int, pids.read_text().split())
     with watched(first) as one, watched(second) as two:
-        press_ctrl_break(process)
+        process.send_signal(CTRL_BREAK)
         assert program.finish(process).reference == "stopped"
         assert ends(one)
         assert ends(two)

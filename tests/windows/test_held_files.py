@@ -14,7 +14,7 @@ from docker_credential_acr.errors import HelperFailed
 from docker_credential_acr.methods import sealing_key
 from docker_credential_acr.private_files import Folder
 from docker_credential_acr.secret import Secret
-from tests.entries import times_of, with_times
+from tests.entries import redate
 from tests.stories.program import Program
 from tests.systems import windows
 from tests.windows.system import NOBODY, READERS, held
@@ -106,10 +106,8 @@ def old(program: Program, host: str) -> str:
     """Have the entry of *host* be so old that the next get replaces it; its path."""
     assert program.get(host).login
     (path,) = program.entries(host)
-    data = Path(path).read_bytes()
-    issued, _, _, expires = times_of(data)
-    past = time.time() - 1
-    Path(path).write_bytes(with_times(data, [issued - 9000, int(past), int(past), expires - 9000]))
+    past = int(time.time() - 1)
+    redate(path, lambda times: [times[0] - 9000, past, past, times[3] - 9000])
     return path
 
 
